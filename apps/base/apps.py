@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+from django.db import transaction
+
+
+class BaseConfig(AppConfig):
+    name = "apps.base"
+    label = "base"
+    verbose_name = "Dasar"
+
+    def ready(self) -> None:
+        from apps.base import checks  # noqa: F401  (registers system checks)
+        from apps.base.claims import ON_DEAD_LETTER, Claimable
+        from apps.base.incidents import raise_incident
+
+        def tell(row: Claimable, error: str) -> None:
+            with transaction.atomic():
+                raise_incident(f"dead_letter.{row._meta.label_lower}", "dead_letter", kind=str(row._meta.verbose_name))
+
+        ON_DEAD_LETTER.append(tell)

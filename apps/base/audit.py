@@ -1,0 +1,47 @@
+"""The audit log: append only, each row under its own HMAC. No lock: a chainer links rows later (issue 06)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from apps.base.clock import shop_now
+from apps.base.ids import uuid7
+from apps.base.triggers import append_only
+
+
+class AuditRow(models.Model):
+    """What changed, by whom. Keys, amounts, states and hashes only: never personal data or goods."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    kind = models.CharField(max_length=80)
+    subject = models.CharField(max_length=80)
+    data = models.JSONField(default=dict)
+    mac = models.BinaryField(max_length=32)
+
+    class Meta:
+        app_label = "base"
+        indexes = [models.Index(fields=["subject", "id"], name="audit_subject")]
+        triggers = append_only()
+
+    def expected_mac(self) -> bytes:
+        """The HMAC-SHA256 under AUDIT_KEY of everything the row says."""
+        said = [str(self.pk), self.at.astimezone(UTC).isoformat(), self.actor, self.kind, self.subject, self.data]
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hmac.digest(base64.b64decode(settings.AUDIT_KEY), text.encode(), hashlib.sha256)
+
+
+def append(kind: str, subject: str, *, actor: str = "shop", at: datetime | None = None, **data: Any) -> None:
+    """Write one row in the caller's transaction. `kind` is dotted (`order.paid`), `subject` like `order:AO-7F3K2`."""
+    row = AuditRow(at=at or shop_now(), actor=actor, kind=kind, subject=subject, data=data)
+    row.mac = row.expected_mac()
+    row.save(force_insert=True)

@@ -1,0 +1,121 @@
+"""The Claimable row: work with a life story. The row is the truth, the queue only a bell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, TypeVar
+
+from django.db import DatabaseError, models
+from django.db.models import F, Q
+
+from apps.base.clock import RealNow, ShopNow, shop_now
+
+log = logging.getLogger(__name__)
+
+ERROR_CHARS = 500
+
+
+class Claimable(models.Model):
+    """Columns of a row that waits to be worked on.
+
+    `next_at` (shop time) is when the clock rings `BELL` with the primary key; NULL means final.
+    `claimed_until` (database time) keeps a second worker away. `attempts` counts before the work, so that a row
+    that kills its worker is counted too; after the last of `DELAYS` it becomes a dead letter (`dead_at`).
+    """
+
+    BELL: ClassVar[str]
+    STEP: ClassVar[timedelta] = timedelta(seconds=30)
+    LEASE: ClassVar[timedelta] = timedelta(seconds=90)
+    DELAYS: ClassVar[tuple[int, ...]] = (1, 5, 30, 120, 600)  # seconds after the 1st, 2nd … failure
+
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(null=True, blank=True, db_default=ShopNow())
+    rung_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True, default="")
+    dead_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+Row = TypeVar("Row", bound=Claimable)
+
+
+def due_index(name: str) -> models.Index:
+    """The index by which the clock finds due rows whatever the history."""
+    return models.Index(fields=["next_at"], name=name, condition=Q(next_at__isnull=False))
+
+
+def claim(model: type[Row], pk: Any) -> Row | None:
+    """Take the row for LEASE and count the attempt. None: final, or somebody else has it."""
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=RealNow())
+    taken = model._default_manager.filter(free, pk=pk, next_at__isnull=False).update(
+        attempts=F("attempts") + 1, claimed_until=RealNow() + model.LEASE, next_at=ShopNow() + model.LEASE
+    )
+    return model._default_manager.get(pk=pk) if taken else None
+
+
+def release(row: Claimable, again: datetime | None) -> None:
+    """End the work well: final when `again` is None, else ring then.
+
+    A `next_at` that somebody moved meanwhile (a cancel during a status call) is left as they set it.
+    """
+    mine = type(row)._default_manager.filter(pk=row.pk)
+    if not mine.filter(next_at=row.next_at).update(claimed_until=None, attempts=0, last_error="", next_at=again):
+        mine.update(claimed_until=None, attempts=0)
+
+
+def postpone(row: Claimable, error: str) -> None:
+    """End the work badly: later with a growing delay, or a dead letter after the last."""
+    if row.attempts > len(row.DELAYS):
+        bury(row, error)
+        return
+    delay = timedelta(seconds=row.DELAYS[row.attempts - 1])
+    type(row)._default_manager.filter(pk=row.pk).update(
+        claimed_until=None, last_error=error[:ERROR_CHARS], next_at=ShopNow() + delay
+    )
+
+
+def bury(row: Claimable, error: str) -> None:
+    """Make the row a dead letter: it rings no more until somebody revives it, and the owner hears of it."""
+    type(row)._default_manager.filter(pk=row.pk).update(
+        claimed_until=None, last_error=error[:ERROR_CHARS], next_at=None, dead_at=ShopNow()
+    )
+    log.error("a row became a dead letter", extra={"action": "dead_letter", "row": f"{row._meta.label}:{row.pk}"})
+    for listener in ON_DEAD_LETTER:
+        listener(row, error)
+
+
+def revive(row: Claimable) -> None:
+    """Give a dead letter a fresh life: no attempts, due now."""
+    type(row)._default_manager.filter(pk=row.pk).update(attempts=0, dead_at=None, next_at=ShopNow(), last_error="")
+
+
+ON_DEAD_LETTER: list[Callable[[Claimable, str], None]] = []
+
+
+def work(model: type[Row], pk: Any, do: Callable[[Row], datetime | timedelta | None]) -> None:
+    """Claim a row, do its work, record how it ended. Safe to call twice and at any time.
+
+    `do` returns None when the row is final, else when to ring again. What it raises is recorded and tried later;
+    a lost database connection is passed on, since nothing can be recorded then (the claim runs out by itself).
+    """
+    row = claim(model, pk)
+    if row is None:
+        return
+    if row.attempts > len(model.DELAYS) + 1:  # it never came back to say how it went
+        bury(row, row.last_error or "the worker died each time")
+        return
+    try:
+        again = do(row)
+    except DatabaseError as error:
+        log.exception("work failed in the database", extra={"action": "work_failed"})
+        postpone(row, f"{type(error).__name__}: {error}")
+    except Exception as error:
+        log.exception("work failed", extra={"action": "work_failed", "row": f"{row._meta.label}:{row.pk}"})
+        postpone(row, f"{type(error).__name__}: {error}")
+    else:
+        release(row, shop_now() + again if isinstance(again, timedelta) else again)

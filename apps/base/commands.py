@@ -1,0 +1,40 @@
+"""How every command of ours behaves: exit 0 done, 1 found something wrong, 2 used wrongly; errors in plain sentences."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+class UsedWrongly(CommandError):
+    """Exit 2 with this sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, returncode=2)
+
+
+class ShopCommand(BaseCommand):
+    """A command with an example in its help."""
+
+    example = ""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: object):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        return super().create_parser(prog_name, subcommand, epilog=f"Example: {self.example}", **kwargs)
+
+    def read_file(self, name: str) -> bytes:
+        """The bytes of a file, or of standard input for `-`."""
+        try:
+            return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except OSError as error:
+            raise UsedWrongly(f"{name} cannot be read: {error.strerror}.") from error
+
+    def progress(self, items: Iterable[T], what: str) -> Iterator[T]:
+        """The items, with a bar on a terminal."""
+        yield from tqdm(items, desc=what, disable=not sys.stderr.isatty(), leave=False)

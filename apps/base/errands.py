@@ -1,0 +1,40 @@
+"""Errands: news carried upward by name. The row makes sure that a lost bell loses no news."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import models
+from django.utils.module_loading import import_string
+
+from apps.base.claims import Claimable, due_index, work
+from apps.base.ids import uuid7
+from apps.base.queue.bells import ring
+
+
+class Errand(Claimable):
+    """Call `task(key)` until it succeeds; the row goes when it has."""
+
+    BELL = "apps.base.errands.run_errand"
+    STEP = timedelta(seconds=20)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    task = models.CharField(max_length=120)
+    key = models.CharField(max_length=80)
+
+    class Meta:
+        app_label = "base"
+        indexes = [due_index("errand_due")]
+
+
+def send_errand(task: str, key: Any) -> None:
+    """Have `task(key)` run after the current transaction, at least once. The task must be safe to run twice."""
+    errand = Errand.objects.create(task=task, key=str(key))
+    ring(Errand.BELL, errand.pk)
+
+
+def run_errand(pk: str) -> None:
+    """Task: run one errand and delete it."""
+    work(Errand, pk, lambda errand: import_string(errand.task)(errand.key))
+    Errand.objects.filter(pk=pk, next_at__isnull=True, dead_at__isnull=True).delete()

@@ -1,0 +1,47 @@
+"""The registry of invariants. A truth holds in every committed state; a freshness may be late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from apps.base.audit import AuditRow
+from apps.base.leases import Lease
+
+FIRST = 10  # ids shown
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """One checked sentence: `broken()` yields what breaks it, as short ids."""
+
+    name: str
+    says: str
+    broken: Callable[[], Iterable[str]]
+    is_truth: bool = True
+
+
+REGISTRY: list[Invariant] = []
+
+
+def register(name: str, says: str, *, truth: bool = True) -> Callable[..., Callable[[], Iterable[str]]]:
+    """Decorator: the function yields ids of rows that break the sentence `says`."""
+
+    def keep(check: Callable[[], Iterable[str]]) -> Callable[[], Iterable[str]]:
+        REGISTRY.append(Invariant(name, says, check, truth))
+        return check
+
+    return keep
+
+
+@register("audit", "every audit row is as it was written")
+def tampered_audit_rows() -> Iterable[str]:
+    for row in AuditRow.objects.order_by("id").iterator(chunk_size=2000):
+        if bytes(row.mac) != row.expected_mac():
+            yield str(row.pk)
+
+
+@register("lease", "at most one live leader per lease")
+def leases_with_two_leaders() -> Iterable[str]:
+    # the name is the primary key, so two rows cannot be: what can be wrong is a lease without a holder
+    yield from Lease.objects.filter(holder="").values_list("name", flat=True)

@@ -1,0 +1,62 @@
+"""django-q2's broker on our PostgreSQL: one statement to take a bell, LISTEN instead of sleeping."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db import connection
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+
+from apps.base.queue.bells import BELL_CHANNEL, wake
+
+WAIT = 1.0  # seconds asleep before the pusher looks whether it should stop
+POLL = 5.0  # seconds between looks at the table when no NOTIFY came
+
+TAKE = """
+UPDATE django_q_ormq SET lock = now() + make_interval(secs => %s)
+WHERE id IN (SELECT id FROM django_q_ormq WHERE key = %s AND lock <= now()
+             ORDER BY lock, id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING id, payload
+"""
+
+
+class BellBroker(ORM):  # type: ignore[misc]
+    """The ORM broker with SKIP LOCKED and NOTIFY after commit."""
+
+    _looked = 0.0
+    _listening: Any = None
+
+    def enqueue(self, task: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, clock_timestamp()) RETURNING id",
+                [self.list_key or Conf.CLUSTER_NAME, task],
+            )
+            pk = cursor.fetchone()[0]  # type: ignore[index]
+        wake(BELL_CHANNEL)
+        return pk
+
+    def dequeue(self) -> list[tuple[int, str]] | None:
+        connection.ensure_connection()
+        if self._listening is not connection.connection:
+            with connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {BELL_CHANNEL}")
+            self._listening = connection.connection
+            self._looked = 0.0
+        if time.monotonic() - self._looked >= POLL or self._heard():
+            taken = self._take()
+            # an empty look lets us wait for the next NOTIFY; a full one means: look again at once
+            self._looked = 0.0 if taken else time.monotonic()
+            return taken
+        return None
+
+    def _take(self) -> list[tuple[int, str]]:
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE, [Conf.RETRY, self.list_key, Conf.BULK])
+            return cursor.fetchall()
+
+    def _heard(self) -> bool:
+        """Wait up to WAIT seconds for a NOTIFY."""
+        return any(True for _ in connection.connection.notifies(timeout=WAIT, stop_after=1))

@@ -1,0 +1,50 @@
+"""Stored settings: business numbers the owner changes in the dashboard. Defaults live beside their use."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from django.db import models, transaction
+
+from apps.base import audit
+
+Value = TypeVar("Value", int, str, bool, float)
+
+FRESH = 2.0  # seconds a process believes what it read
+
+
+class StoredSetting(models.Model):
+    """One changed setting; what is not here has its default."""
+
+    name = models.CharField(primary_key=True, max_length=60)
+    value = models.JSONField()
+
+    class Meta:
+        app_label = "base"
+
+
+@dataclass
+class Setting(Generic[Value]):
+    """A named business number with its default: `OPEN_ORDERS = Setting("open_orders_per_buyer", 2)`."""
+
+    name: str
+    default: Value
+    _value: Any = field(default=None, init=False)
+    _read: float = field(default=-1e9, init=False)
+
+    def get(self) -> Value:
+        """The current value; at most FRESH seconds old."""
+        if time.monotonic() - self._read > FRESH:
+            row = StoredSetting.objects.filter(name=self.name).first()
+            self._value = self.default if row is None else row.value
+            self._read = time.monotonic()
+        return self._value  # type: ignore[no-any-return]
+
+    def set(self, value: Value, *, actor: str) -> None:
+        """Store and audit a new value."""
+        with transaction.atomic():
+            StoredSetting.objects.update_or_create(name=self.name, defaults={"value": value})
+            audit.append("setting.changed", f"setting:{self.name}", actor=actor, value=value)
+        self._read = -1e9

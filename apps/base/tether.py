@@ -1,0 +1,35 @@
+"""Run a program that dies with its parent: `python -m apps.base.tether [--signal NAME] [--setsid] PROGRAM …`.
+
+Linux only (prctl(2), PR_SET_PDEATHSIG); elsewhere the program simply runs. Standard library only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(sig: signal.Signals = signal.SIGKILL) -> None:
+    """Ask the kernel to send us `sig` when the thread that forked us ends; survives exec."""
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
+    if os.getppid() != parent:  # it died between fork and prctl
+        os.kill(os.getpid(), sig)
+
+
+def main(argv: list[str]) -> None:
+    sig = signal.SIGKILL
+    if argv[:1] == ["--signal"]:
+        sig, argv = signal.Signals[argv[1]], argv[2:]
+    die_with_parent(sig)
+    os.execvp(argv[0], argv)  # noqa: S606  # nosec B606: the program is named by our own supervisor file
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

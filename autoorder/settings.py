@@ -1,0 +1,194 @@
+"""Settings, read from the environment and from `.env` (the environment wins). Every name: .env.example."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from environ import FileAwareEnv
+
+from apps.base.environment import ROOT, env_file, sandbox_wanted, shop_folder
+from autoorder.logs import logging_config
+
+env = FileAwareEnv()
+if env_file().exists():
+    FileAwareEnv.read_env(str(env_file()))
+
+BASE_DIR = ROOT
+SANDBOX = sandbox_wanted()
+REAL_TOKEN_GIVEN = bool(env.str("TELEGRAM_BOT_TOKEN", default=""))
+SHOP_FOLDER: Path = shop_folder()
+
+SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+DEBUG = env.bool("DEBUG", default=False)
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+PORT = env.int("PORT", default=8000)
+BIND = env.str("BIND", default="127.0.0.1")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
+    *filter(None, [urlsplit(PUBLIC_URL).hostname]), "localhost", "127.0.0.1", "[::1]",
+]  # fmt: skip
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+ADMIN_PATH = env.str("ADMIN_PATH", default="admin/").strip("/") + "/"
+STORE_NAME = env.str("STORE_NAME", default="Toko Maju" if SANDBOX else "Toko")
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "pgtrigger",
+    "django_q",
+    "apps.base.apps.BaseConfig",
+    "apps.bot.apps.BotConfig",
+    "apps.orders.apps.OrdersConfig",
+    "apps.snk.apps.SnkConfig",
+    "apps.ops.apps.OpsConfig",
+]
+if SANDBOX:
+    INSTALLED_APPS.append("apps.sandbox.apps.SandboxConfig")
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "autoorder.urls"
+WSGI_APPLICATION = "autoorder.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# manage.py and the test plugin put DATABASE_URL of the embedded server here when none is set
+DATABASES = {"default": env.db("DATABASE_URL", default="postgres://autoorder@localhost/autoorder")}
+DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # a socket folder comes percent-encoded
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="id")
+LANGUAGES = [("id", "Bahasa Indonesia"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", default="Asia/Jakarta")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+MEDIA_ROOT = SHOP_FOLDER / "media"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+if PUBLIC_URL.startswith("https://"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+
+FIELD_KEYS = env.str("FIELD_KEYS")
+LOOKUP_KEY = env.str("LOOKUP_KEY")
+AUDIT_KEY = env.str("AUDIT_KEY")
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# The fakes of the sandbox listen here; `up` chooses a free loopback port.
+SANDBOX_URL = env.str("SANDBOX_URL", default="http://127.0.0.1:8901")
+SANDBOX_CREDENTIALS = {
+    "TELEGRAM_BOT_TOKEN": "1000001:sandbox",
+    "PAKASIR_API_KEY": "sandbox-api-key",
+    "PAKASIR_WEBHOOK_SECRET": "sandbox-webhook-secret",
+}
+CREDENTIALS = {
+    name: (SANDBOX and SANDBOX_CREDENTIALS.get(name)) or env.str(name, default="")
+    for name in (
+        "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "OWNER_BOT_TOKEN", "PAKASIR_API_KEY", "PAKASIR_WEBHOOK_SECRET",
+    )
+}  # fmt: skip
+TELEGRAM_API_URLS = (
+    [f"{SANDBOX_URL}/telegram"] if SANDBOX else env.list("TELEGRAM_API_URL", default=["https://api.telegram.org"])
+)
+TELEGRAM_MODE = env.str("TELEGRAM_MODE", default="auto")
+TELEGRAM_RATE = env.float("TELEGRAM_RATE", default=25.0)
+PAKASIR_API_URLS = [
+    f"{SANDBOX_URL}/pakasir" if SANDBOX else env.str("PAKASIR_API_URL", default="https://app.pakasir.com")
+]
+PAKASIR_PROJECT = "tokomaju" if SANDBOX else env.str("PAKASIR_PROJECT", default="")
+PAKASIR_SANDBOX = True if SANDBOX else env.bool("PAKASIR_SANDBOX", default=False)
+POLL_FIRST = env.int("PAYMENT_POLL_FIRST", default=20)  # seconds after the QR was shown
+POLL_EVERY = env.int("PAYMENT_POLL_EVERY", default=25)  # seconds
+
+OWNER_CHAT_IDS = env.list("OWNER_CHAT_IDS", cast=int, default=[700] if SANDBOX else [])
+SELLER_CHAT_IDS = env.list("SELLER_CHAT_IDS", cast=int, default=[])
+
+# News travels upward by name, never by import.
+INCIDENT_TASK = "apps.bot.news.tell_incident"
+BOT_ROUTES = ["apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
+ORDER_PAID = ["apps.snk.tasks.send_terms"]
+TERMS_SET = "apps.snk.tasks.keep_terms"
+CHAT_BACK = ["apps.orders.tasks.send_undelivered"]  # a buyer who had blocked the bot writes again
+
+CLOCK_MAY_SHIFT = SANDBOX or env.bool("AUTOORDER_TESTS", default=False)
+DROP_BELLS = env.bool("AUTOORDER_DROP_BELLS", default=False)
+
+WORKERS = env.int("AUTOORDER_WORKERS", default=4)
+TASK_TIMEOUT = 60
+Q_CLUSTER = {
+    "name": "autoorder",
+    "orm": "default",
+    "broker_class": "apps.base.queue.broker.BellBroker",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
+    "bulk": 1,
+    "timeout": TASK_TIMEOUT,
+    "retry": TASK_TIMEOUT * 2 + 60,
+    "max_attempts": 5,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": -1,
+    "scheduler": False,
+    "guard_cycle": 0.2,
+    "recycle": 5000,
+    "log_level": "WARNING",
+}
+
+LOGGING = logging_config(DEBUG)
+SESSION_COOKIE_AGE = int(timedelta(days=7).total_seconds())
+SILENCED_SYSTEM_CHECKS: list[str] = []
+TEST_RUNNER = "django.test.runner.DiscoverRunner"
+
+if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
+    import sentry_sdk
+
+    sentry_sdk.init(dsn=SENTRY_DSN, send_default_pii=False, include_local_variables=False, max_request_body_size="never")
+
+UNFOLD = {"SITE_TITLE": STORE_NAME, "SITE_HEADER": STORE_NAME, "SITE_SYMBOL": "storefront"}

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from apps.bot.views import telegram_webhook
+from apps.ops.views import live, ready
+from apps.orders.views import payment_webhook
+
+home = "/sandbox/" if settings.SANDBOX else f"/{settings.ADMIN_PATH}"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(url=home), name="home"),
+    path("telegram/webhook/", telegram_webhook, name="telegram-webhook"),
+    path("payments/<slug:gateway>/webhook/", payment_webhook, name="payment-webhook"),
+    path("healthz/live", live, name="live"),
+    path("healthz/ready", ready, name="ready"),
+    path(settings.ADMIN_PATH, admin.site.urls),
+]
+if settings.SANDBOX:
+    urlpatterns.append(path("sandbox/", include("apps.sandbox.urls")))

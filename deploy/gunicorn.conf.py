@@ -1,0 +1,24 @@
+"""gunicorn: threads, few processes; workers die with their master."""
+
+import os
+
+from apps.base.tether import die_with_parent
+
+bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("AUTOORDER_WEB_WORKERS", "2"))
+threads = int(os.environ.get("AUTOORDER_WEB_THREADS", "8"))
+preload_app = True
+reuse_port = False
+keepalive = 30
+timeout = 30
+graceful_timeout = 5
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # nosec B108
+control_socket_disable = True
+
+
+def post_fork(server, worker):  # noqa: ANN001, ANN201
+    die_with_parent()

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Every command of the shop. `up` and `watch` start without Django, so that they stay small."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from apps.base.embedded import CannotStart, borrowed_server
+from apps.base.environment import ensure_env_file, shop_folder, value_of
+
+
+def run_django(argv: list[str]) -> None:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(argv)
+
+
+def main(argv: list[str]) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoorder.settings")
+    command = argv[1] if len(argv) > 1 else "help"
+    asks_for_help = command == "help" or "--help" in argv or "-h" in argv
+    if command == "up" and not asks_for_help:
+        from apps.ops.up import main as up
+
+        sys.exit(up())
+    if command == "watch" and not asks_for_help:
+        from apps.ops.watch import main as watch
+
+        sys.exit(watch())
+    ensure_env_file()
+    if asks_for_help or value_of("DATABASE_URL"):
+        run_django(argv)
+        return
+    try:
+        with borrowed_server(shop_folder()) as cluster:
+            os.environ["DATABASE_URL"] = cluster.url()
+            run_django(argv)
+    except CannotStart as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main(sys.argv)
