@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class BotConfig(AppConfig):
+    name = "apps.bot"
+    label = "bot"
+    verbose_name = "Telegram"
+
+    def ready(self) -> None:
+        from apps.bot import invariants  # noqa: F401  (registers them)

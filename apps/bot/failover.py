@@ -1,0 +1,141 @@
+"""Webhook or polling: which way updates come in, and the switch between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from apps.base.credentials import credential
+from apps.base.incidents import raise_incident, resolve_incident
+from apps.bot import probe
+from apps.bot.client import Telegram, Verdict
+from apps.bot.poller import ALLOWED, Poller
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 60.0  # seconds a webhook may fail before polling takes over
+HEALTHY = 300.0  # seconds of health before the webhook comes back
+LOOK = 10.0
+INFO = 60.0  # seconds between two looks at getWebhookInfo
+
+
+@dataclass
+class Choice:
+    """The rule, without any network: feed it probes, it says the mode. Seconds are monotonic."""
+
+    wanted: str  # auto, webhook, polling
+    possible: bool  # PUBLIC_URL is https
+    mode: str = ""
+    _bad_since: float | None = field(default=None)
+    _good_since: float | None = field(default=None)
+
+    def decide(self, healthy: bool, now: float) -> str:
+        if self.wanted in ("webhook", "polling"):
+            self.mode = self.wanted
+            return self.mode
+        if healthy:
+            self._bad_since = None
+            self._good_since = now if self._good_since is None else self._good_since
+        else:
+            self._good_since = None
+            self._bad_since = now if self._bad_since is None else self._bad_since
+        if not self.possible:
+            self.mode = "polling"
+        elif not self.mode:
+            self.mode = "webhook" if healthy else "polling"
+        elif self.mode == "webhook" and self._bad_since is not None and now - self._bad_since >= PATIENCE:
+            self.mode = "polling"
+        elif self.mode == "polling" and self._good_since is not None and now - self._good_since >= HEALTHY:
+            self.mode = "webhook"
+        return self.mode
+
+
+def webhook_url() -> str:
+    return f"{settings.PUBLIC_URL}/telegram/webhook/"
+
+
+async def probe_webhook(client: httpx.AsyncClient) -> bool:
+    """Whether our own nonce comes back through PUBLIC_URL."""
+    asked = probe.question()
+    secret = await asyncio.to_thread(credential, "TELEGRAM_WEBHOOK_SECRET")
+    try:
+        answer = await client.post(webhook_url(), json=asked, headers={"X-Telegram-Bot-Api-Secret-Token": secret})
+        return answer.status_code == 200 and probe.is_ours(asked, answer.json())
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+class Failover:
+    """Keeps one way in open: sets the webhook, or deletes it and polls."""
+
+    def __init__(self, telegram: Telegram) -> None:
+        self.telegram = telegram
+        possible = settings.PUBLIC_URL.startswith("https://")
+        self.choice = Choice(settings.TELEGRAM_MODE, possible)
+        self._applied = ""
+        self._polling: asyncio.Task[None] | None = None
+        self._info_at = time.monotonic()
+
+    async def run(self) -> None:
+        async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
+            try:
+                while True:
+                    healthy = self.choice.possible and await probe_webhook(client)
+                    mode = self.choice.decide(healthy, time.monotonic())
+                    if mode != self._applied and await self._apply(mode):
+                        await self._tell(mode)
+                    elif mode == "webhook" and time.monotonic() - self._info_at > INFO:
+                        await self._check_webhook()
+                    await asyncio.sleep(LOOK if self._applied == mode else 1.0)
+            finally:
+                self._stop_polling()
+
+    async def _apply(self, mode: str) -> bool:
+        """Switch; False when Telegram could not be asked, then the next round tries again."""
+        if mode == "webhook":
+            self._stop_polling()
+            done = await self._set_webhook()
+        else:
+            outcome = await self.telegram.try_call("deleteWebhook", {"drop_pending_updates": False})
+            done = outcome.verdict is Verdict.SENT
+            if done:
+                self._polling = asyncio.create_task(Poller(self.telegram).run())
+        if done:
+            self._applied = mode
+            log.info("updates come in another way", extra={"action": "mode", "mode": mode})
+        return done
+
+    async def _set_webhook(self) -> bool:
+        secret = await asyncio.to_thread(credential, "TELEGRAM_WEBHOOK_SECRET")
+        params: dict[str, Any] = {
+            "url": webhook_url(), "secret_token": secret, "allowed_updates": ALLOWED, "max_connections": 40,
+        }  # fmt: skip
+        outcome = await self.telegram.try_call("setWebhook", params)
+        return outcome.verdict is Verdict.SENT
+
+    async def _check_webhook(self) -> None:
+        """Every minute: a webhook that is not ours any more (a stolen token shows here) is set again."""
+        self._info_at = time.monotonic()
+        outcome = await self.telegram.try_call("getWebhookInfo", {})
+        if outcome.verdict is Verdict.SENT and outcome.result.get("url") != webhook_url():
+            await asyncio.to_thread(raise_incident, "telegram.webhook", "webhook_hijacked")
+            await self._set_webhook()
+
+    async def _tell(self, mode: str) -> None:
+        if self.choice.wanted != "auto" or not self.choice.possible:
+            return
+        if mode == "polling":
+            await asyncio.to_thread(raise_incident, "telegram.mode", "webhook_down")
+        else:
+            await asyncio.to_thread(resolve_incident, "telegram.mode")
+
+    def _stop_polling(self) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
+            self._polling = None

@@ -1,0 +1,162 @@
+"""The Telegram process: one leader sends and receives; every one of them runs the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError, OperationalError, connection
+
+from apps.base import leases
+from apps.base.credentials import credential
+from apps.base.heartbeats import beat
+from apps.base.queue.bells import OUTBOX_CHANNEL
+from apps.base.queue.ticker import run_clock
+from apps.bot.failover import Failover
+from apps.bot.sender.desk import LeaseLost
+from apps.bot.sender.loop import Sender, shop_telegram
+
+log = logging.getLogger(__name__)
+
+RENEW = 3.0
+MARGIN = 2.0  # seconds before the lease's end after which nothing is sent any more
+BEAT = 5.0
+
+
+class BotProcess:
+    """Everything `runbot` does."""
+
+    def __init__(self) -> None:
+        self.host = socket.gethostname()
+        self.holder = f"{self.host}:{os.getpid()}"
+        self.stopping = threading.Event()
+        self.held: leases.Held | None = None
+        self._good_until = 0.0
+        self._beaten = 0.0
+        self._lock_file: Any = None
+
+    def run(self) -> None:
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sig, lambda *_: self.stopping.set())
+        threading.Thread(target=run_clock, args=(self.stopping,), name="clock", daemon=True).start()
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        while not self.stopping.is_set() and not await self._in_thread(self._try_lead):
+            self._beat()
+            await asyncio.sleep(1)
+        if self.held is None:
+            return
+        telegram = await self._in_thread(lambda: shop_telegram(settings.TELEGRAM_API_URLS))
+        sender = Sender(telegram, epoch=self.held.epoch, rate=settings.TELEGRAM_RATE, may_send=self._may_send)
+        jobs: list[Coroutine[Any, Any, None]] = [
+            sender.run(), Failover(telegram).run(), self._renew(telegram.token), listen(sender), self._pulse(),
+        ]  # fmt: skip
+        tasks = [asyncio.create_task(job) for job in jobs]
+        finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        failure = next((task.exception() for task in finished if task.exception()), None)
+        sender.stop()
+        with suppress(Exception):
+            await asyncio.wait_for(tasks[0], 2)
+        for task in tasks[1:]:
+            task.cancel()
+        if failure is not None:
+            log.error("the leader ends", extra={"action": "leader_ends", "error": f"{type(failure).__name__}: {failure}"})
+            os._exit(1)  # threads may hang in the database: the supervisor starts a clean process
+        await self._in_thread(lambda: leases.give_back(self.held) if self.held else None)
+        os._exit(0)
+
+    def _may_send(self) -> bool:
+        return time.monotonic() < self._good_until
+
+    def _try_lead(self) -> bool:
+        """Take the lease; a file lock proves that no other process of this host leads."""
+        try:
+            asked = time.monotonic()
+            self.held = leases.take_lease("bot", holder=self.holder, host=self._place(), alone_on_host=self._alone())
+            self._good_until = asked + leases.SECONDS - MARGIN
+        except DatabaseError:
+            connection.close()
+        return self.held is not None
+
+    def _place(self) -> str:
+        return f"{self.host}:{settings.SHOP_FOLDER}"[-120:]
+
+    def _alone(self) -> bool:
+        if self._lock_file is None:
+            path = settings.SHOP_FOLDER / "run" / "bot.lock"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = path.open("a")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.close()
+                return False
+            self._lock_file = handle
+        return True
+
+    async def _renew(self, token: str) -> None:
+        """Keep the lease; ends when told to stop, when the token was rotated, or by LeaseLost."""
+        assert self.held is not None  # noqa: S101  # nosec B101
+        while not self.stopping.is_set():
+            asked = time.monotonic()
+            try:
+                if not await self._in_thread(lambda: leases.renew_lease(self.held)):  # type: ignore[arg-type]
+                    raise LeaseLost
+                self._good_until = asked + leases.SECONDS - MARGIN
+                if await self._in_thread(lambda: credential("TELEGRAM_BOT_TOKEN")) != token:
+                    return
+            except OperationalError:
+                await self._in_thread(connection.close)
+            if time.monotonic() > self._good_until + MARGIN:
+                raise LeaseLost
+            for _ in range(int(RENEW / 0.1)):
+                if self.stopping.is_set():
+                    return
+                await asyncio.sleep(0.1)
+
+    async def _pulse(self) -> None:
+        """The sign of life comes from the loop itself: a hung loop goes silent."""
+        while True:
+            self._beat()
+            await asyncio.sleep(BEAT)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._beaten >= BEAT - 0.1:
+            self._beaten = time.monotonic()
+            beat("bot")
+
+    async def _in_thread(self, job: Any) -> Any:
+        return await asyncio.to_thread(job)
+
+
+async def listen(sender: Sender) -> None:
+    """Wake the sender at each NOTIFY; without a connection its own poll goes on."""
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(**listening_params()) as wire:
+                await wire.execute(f"LISTEN {OUTBOX_CHANNEL}")
+                sender.bell.set()
+                async for _ in wire.notifies():
+                    sender.bell.set()
+        except psycopg.Error:
+            await asyncio.sleep(0.5)
+
+
+def listening_params() -> dict[str, Any]:
+    """Connection parameters of the shop's database for a connection that only listens."""
+    database = settings.DATABASES["default"]
+    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    found = {name: database[key] for name, key in known.items() if database.get(key)}
+    return {**found, "autocommit": True}

@@ -1,0 +1,166 @@
+"""Chats and messages; never products."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from apps.base.claims import Claimable, due_index
+from apps.base.clock import ShopNow
+from apps.base.crypto import lookup_hash
+from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField
+from apps.base.ids import uuid7
+
+
+def telegram_hash(telegram_id: int) -> bytes:
+    """The lookup column of a Telegram id (33 bytes)."""
+    return lookup_hash("telegram_id", str(telegram_id))
+
+
+class Chat(models.Model):
+    """Somebody, or a group, that the bot talks with. Known by numeric id whatever bot we use."""
+
+    class Kind(models.TextChoices):
+        PRIVATE = "private"
+        GROUP = "group"
+        SUPERGROUP = "supergroup"
+        CHANNEL = "channel"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    telegram_hash = models.BinaryField(max_length=33, unique=True)
+    telegram_id = EncryptedTextField(column_name="chat.telegram_id")
+    kind = models.CharField(max_length=12, choices=Kind, default=Kind.PRIVATE)
+    name = EncryptedTextField(column_name="chat.name", null=True)
+    username = EncryptedTextField(column_name="chat.username", null=True)
+    language = models.CharField(max_length=5, default="id")
+    blocked_at = models.DateTimeField(null=True, blank=True)  # the buyer blocked the bot
+    window_at = models.DateTimeField(null=True, blank=True)  # start of the minute in which actions are counted
+    window_actions = models.PositiveIntegerField(default=0)
+    first_seen_at = models.DateTimeField(db_default=ShopNow())
+
+    class Meta:
+        verbose_name = "obrolan"
+        verbose_name_plural = "obrolan"
+
+    def __str__(self) -> str:
+        return f"{self.name or '?'} ({self.telegram_id})"
+
+
+class ChatSession(models.Model):
+    """Where a dialogue stands: survives every restart."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    chat = models.OneToOneField(Chat, on_delete=models.CASCADE, related_name="session")
+    state = models.CharField(max_length=40, blank=True, default="")
+    data = EncryptedJSONField(column_name="chat_session.data", default=dict)
+
+
+class InboundUpdate(Claimable):
+    """One update of Telegram, stored before anything else happens. `next_at` NULL: final."""
+
+    BELL = "apps.bot.inbox.ring_update"
+    STEP = timedelta(seconds=20)
+    LEASE = timedelta(seconds=60)
+    DELAYS: ClassVar[tuple[int, ...]] = (1, 4)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    bot = models.BigIntegerField()
+    update_id = models.BigIntegerField()
+    chat = models.ForeignKey(Chat, null=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=24)
+    body = EncryptedJSONField(column_name="inbound_update.body")
+    outcome = models.CharField(max_length=60, blank=True, default="")  # route taken, or why it was left
+    stored_at = models.DateTimeField(db_default=ShopNow())
+    handled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "pesan masuk"
+        verbose_name_plural = "pesan masuk"
+        constraints = [models.UniqueConstraint(fields=["bot", "update_id"], name="inbound_once")]
+        indexes = [
+            due_index("inbound_due"),
+            models.Index(fields=["chat", "update_id"], name="inbound_waiting", condition=Q(next_at__isnull=False)),
+        ]
+
+
+class OutboundMessage(Claimable):
+    """One call to Telegram that changes what somebody sees. Its sender looks for itself, so it has no bell."""
+
+    BELL = ""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        SENDING = "sending"
+        SENT = "sent"
+        UNKNOWN = "unknown"  # may have arrived; left so for what must not be repeated
+        FAILED = "failed"
+        EXPIRED = "expired"  # a reply that nobody waits for any more
+        REPLACED = "replaced"  # an edit overtaken by a later edit of the same message
+
+    class Kind(models.TextChoices):
+        GOODS = "goods"
+        INVOICE = "invoice"
+        SNK = "snk"
+        REPLY = "reply"
+        ANSWER = "answer"  # of a callback query
+        NOTICE = "notice"
+        BROADCAST = "broadcast"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    chat = models.ForeignKey(Chat, on_delete=models.PROTECT, related_name="outbox")
+    kind = models.CharField(max_length=10, choices=Kind)
+    urgency = models.PositiveSmallIntegerField()  # 0 goods, invoice, SNK · 1 replies · 2 notices · 3 broadcast
+    method = models.CharField(max_length=40)
+    payload = EncryptedJSONField(column_name="outbound_message.payload")
+    file = EncryptedBytesField(column_name="outbound_message.file", null=True)
+    file_name = models.CharField(max_length=80, blank=True, default="")
+    target = models.BigIntegerField(null=True, blank=True)  # Telegram's id of the message that an edit changes
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    plainness = models.PositiveSmallIntegerField(default=0)  # 0 HTML · 1 plain text · 2 a .txt document
+    unknowns = models.PositiveSmallIntegerField(default=0)  # how often it may already have arrived
+    epoch = models.BigIntegerField(default=0)  # of the lease under which it was claimed
+    expires_at = models.DateTimeField(null=True, blank=True)
+    message_id = models.BigIntegerField(null=True, blank=True)
+    on_sent = models.CharField(max_length=120, blank=True, default="")
+    on_failed = models.CharField(max_length=120, blank=True, default="")
+    about = models.CharField(max_length=80, blank=True, default="")  # the key that on_sent and on_failed get
+    queued_at = models.DateTimeField(db_default=ShopNow())
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "pesan keluar"
+        verbose_name_plural = "pesan keluar"
+        indexes = [
+            models.Index(fields=["urgency", "id"], name="outbound_queued", condition=Q(state="queued")),
+            models.Index(fields=["epoch"], name="outbound_sending", condition=Q(state="sending")),
+            models.Index(
+                fields=["chat", "target"],
+                name="outbound_edits",
+                condition=Q(state="queued", target__isnull=False),
+            ),
+            models.Index(fields=["about"], name="outbound_about", condition=~Q(about="")),
+            models.Index(fields=["chat", "-id"], name="outbound_chat"),
+        ]
+
+
+class Picture(models.Model):
+    """Bytes of a picture: Telegram's file ids die with the bot."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    content = models.BinaryField()
+    content_type = models.CharField(max_length=20)
+    sha256 = models.BinaryField(max_length=32, unique=True)
+
+
+class PictureFile(models.Model):
+    """What one bot may send instead of the bytes."""
+
+    bot = models.BigIntegerField()
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="files")
+    file_id = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bot", "picture"], name="picture_file_once")]

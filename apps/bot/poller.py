@@ -1,0 +1,86 @@
+"""Polling: the way in that needs no inbound path. Stores, then hands each chat to a small pool."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db import DatabaseError, connection
+from telegram.error import Conflict, RetryAfter, TelegramError
+
+from apps.bot import inbox
+from apps.bot.client import Telegram
+from apps.bot.outbox import bot_id
+from apps.bot.updates import NotAnUpdate
+
+log = logging.getLogger(__name__)
+
+ALLOWED = '["message","callback_query","my_chat_member"]'
+LONG_POLL = 25  # seconds Telegram holds the call open
+HANDLERS = 4
+
+
+class Poller:
+    """Runs while polling is the mode. An update counts as received only when its row is committed."""
+
+    def __init__(self, telegram: Telegram, *, long_poll: int = LONG_POLL) -> None:
+        self.telegram = telegram
+        self.long_poll = long_poll
+        self._offset = 0
+        self._store = ThreadPoolExecutor(1, thread_name_prefix="poller")
+        self._handlers = ThreadPoolExecutor(HANDLERS, thread_name_prefix="chat")
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._round()
+            except Conflict:
+                # a webhook or a second poller: the failover looks after the former, issue 03 after the latter
+                log.warning("another getUpdates or a webhook is in the way", extra={"action": "poll_conflict"})
+                await asyncio.sleep(3)
+            except RetryAfter as wait:
+                seconds = wait.retry_after
+                await asyncio.sleep(seconds.total_seconds() if hasattr(seconds, "total_seconds") else seconds)
+            except (TelegramError, DatabaseError) as error:
+                log.warning("polling failed", extra={"action": "poll_failed", "error": str(error)[:200]})
+                await asyncio.sleep(1)
+
+    async def _round(self) -> None:
+        params = {"offset": self._offset, "timeout": self.long_poll, "allowed_updates": ALLOWED}
+        updates = await self.telegram.bot.call("getUpdates", params, read_timeout=self.long_poll + 10.0)
+        if not updates:
+            return
+        loop = asyncio.get_running_loop()
+        chats = await loop.run_in_executor(self._store, store_all, updates)
+        self._offset = max(update["update_id"] for update in updates) + 1
+        for chat_id in chats:
+            loop.run_in_executor(self._handlers, handle_chat, chat_id)
+
+
+def store_all(updates: list[dict[str, Any]]) -> list[Any]:
+    """Keep every update; returns the chats that have something to handle, in order, once each."""
+    chats: dict[Any, None] = {}
+    try:
+        for body in updates:
+            try:
+                stored = inbox.store(bot_id(), body)
+            except NotAnUpdate:
+                log.warning("left out something that is no update", extra={"action": "not_an_update"})
+                continue
+            if stored is not None and stored.chat_id is not None:
+                chats[stored.chat_id] = None
+    except DatabaseError:
+        connection.close()
+        raise
+    return list(chats)
+
+
+def handle_chat(chat_id: Any) -> None:
+    """Handle one chat in a pool thread; what breaks here is rung again by the clock."""
+    try:
+        inbox.handle(chat_id)
+    except Exception:
+        log.exception("handling broke off", extra={"action": "handle_failed"})
+        connection.close()

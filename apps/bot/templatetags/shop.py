@@ -1,0 +1,41 @@
+"""How money and moments are written everywhere."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django import template
+from django.utils import timezone
+
+register = template.Library()
+
+ZONES = {"Asia/Jakarta": "WIB", "Asia/Pontianak": "WIB", "Asia/Makassar": "WITA", "Asia/Jayapura": "WIT"}
+
+
+def zone_name() -> str:
+    name = timezone.get_default_timezone_name()
+    return ZONES.get(name, name)
+
+
+@register.filter
+def rupiah(amount: int) -> str:
+    """12000 → `Rp12.000`."""
+    return f"Rp{amount:,}".replace(",", ".")
+
+
+@register.filter
+def moment(at: datetime) -> str:
+    """`24/11/2026 19.30 WIB`, in the shop's time zone."""
+    return f"{timezone.localtime(at):%d/%m/%Y %H.%M} {zone_name()}"
+
+
+@register.filter
+def hour(at: datetime) -> str:
+    """`19.30 WIB`."""
+    return f"{timezone.localtime(at):%H.%M} {zone_name()}"
+
+
+@register.filter
+def day(at: datetime | date) -> str:
+    """`24/11/2026`."""
+    return f"{timezone.localtime(at) if isinstance(at, datetime) else at:%d/%m/%Y}"

@@ -1,0 +1,27 @@
+"""Message texts: templates per language, escaped for Telegram's HTML by Django's autoescape."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import select_template
+from django.utils import translation
+
+TAG = re.compile(r"<[^>]+>")
+
+
+def render(name: str, language: str, /, **context: Any) -> str:
+    """The message `templates/bot/<language>/<name>.html` as Telegram HTML; Indonesian when a language lacks it."""
+    template = select_template([f"bot/{language}/{name}.html", f"bot/id/{name}.html"])
+    with translation.override(language):
+        text = template.render({"store": settings.STORE_NAME, **context})
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def plain(text: str) -> str:
+    """Telegram HTML as the text that a reader sees."""
+    return html.unescape(TAG.sub("", text))

@@ -1,0 +1,62 @@
+"""The webhook: secret, store, handle, answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from apps.base.credentials import credential
+from apps.bot import inbox, probe
+from apps.bot.outbox import bot_id
+from apps.bot.updates import NotAnUpdate
+
+log = logging.getLogger(__name__)
+
+BODY_BYTES = 1_000_000
+
+
+def read_body(request: HttpRequest, limit: int = BODY_BYTES) -> bytes | None:
+    """The body, or None when it is longer than `limit` bytes (chunked ones too)."""
+    body = request.read(limit + 1)
+    return None if len(body) > limit else body
+
+
+@csrf_exempt
+@require_POST
+def telegram_webhook(request: HttpRequest) -> HttpResponse:
+    """200 stored or known; 401 bad secret, before the body is read; 400, 413, 503 as the contract says."""
+    try:
+        secret = credential("TELEGRAM_WEBHOOK_SECRET")
+        given = request.headers.get("X-Telegram-Bot-Api-Secret-Token", "")
+        if not secret or not constant_time_compare(given, secret):
+            return HttpResponse(status=401)
+        raw = read_body(request)
+        if raw is None:
+            return HttpResponse(status=413)
+        body = json.loads(raw)
+        if probe.is_probe(body):
+            return JsonResponse(probe.answer(body))
+        update = inbox.store(bot_id(), body)
+    except (NotAnUpdate, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        return HttpResponse(status=400)
+    except DatabaseError:
+        log.exception("an update could not be stored", extra={"action": "store_failed"})
+        return HttpResponse(status=503)
+    return _handled(update)
+
+
+def _handled(update: inbox.InboundUpdate | None) -> HttpResponse:
+    """Stored is stored: whatever handling does, Telegram hears 200."""
+    answer = None
+    if update is not None and update.next_at is not None:
+        try:
+            answer = inbox.handle(update.chat_id, update)
+        except Exception:
+            log.exception("handling broke off; the clock rings it again", extra={"action": "handle_failed"})
+    return JsonResponse(answer) if answer else HttpResponse(status=200)
