@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class OrdersConfig(AppConfig):
+    name = "apps.orders"
+    label = "orders"
+    verbose_name = "Pesanan"
+
+    def ready(self) -> None:
+        from apps.orders import invariants  # noqa: F401  (registers them)

@@ -1,0 +1,84 @@
+"""Where every dialogue begins and ends."""
+
+from __future__ import annotations
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from apps.bot.screens import Button, Reply, Screen
+from apps.bot.talk import Talk, toast
+from apps.orders import selectors
+
+
+def rows_of_home(talk: Talk) -> list[list[Button]]:
+    """Categories in pairs, then the usual."""
+    with translation.override(talk.chat.language):
+        found = [Button(str(category), f"cat:{category.pk}:0") for category in selectors.categories()]
+        rows = [found[i : i + 2] for i in range(0, len(found), 2)]
+        rows.append([Button(_("Semua produk"), "all:0"), Button(_("Cari"), "find")])
+        rows.append([Button(_("Keranjang"), "cart"), Button(_("Pesanan saya"), "mine:0"), Button(_("Bantuan"), "help")])
+    if talk.chat.language == "id" and not talk.incoming.language.startswith(("id", "ms", "jv")) and talk.incoming.language:
+        rows.insert(0, [Button("English", "lang:en")])
+    return rows
+
+
+def home_button() -> Button:
+    return Button(_("‹ Menu"), "home")
+
+
+def home_screen(talk: Talk, template: str = "home") -> Screen:
+    return Screen(talk.say(template), rows_of_home(talk))
+
+
+def start(talk: Talk) -> Reply:
+    return Reply(screen=home_screen(talk), state="")
+
+
+def home(talk: Talk) -> Reply:
+    return Reply(screen=home_screen(talk), state="")
+
+
+def leave(talk: Talk) -> Reply:
+    """`/batal`: out of any dialogue; an open invoice stays, it has a button of its own."""
+    return Reply(screen=home_screen(talk, "left"), state="")
+
+
+def lost(talk: Talk) -> Reply:
+    return Reply(screen=home_screen(talk, "lost"))
+
+
+def stale(talk: Talk) -> Reply:
+    """A button of an older version: the menu as a new message."""
+    with translation.override(talk.chat.language):
+        text = _("Tombol ini sudah tidak berlaku. Ini menunya ya.")
+    return Reply(screen=home_screen(talk), toast=text, anew=True)
+
+
+def busy(talk: Talk) -> Reply:
+    """Over the budget: said once a minute, then silence."""
+    with translation.override(talk.chat.language):
+        text = _("Pelan-pelan ya, tunggu sebentar lalu coba lagi.")
+    if talk.incoming.kind == "button":
+        return toast(text, alert=True)
+    return Reply(screen=Screen(text))
+
+
+def nothing(talk: Talk) -> Reply:
+    return Reply()
+
+
+def help_screen(talk: Talk) -> Reply:
+    with translation.override(talk.chat.language):
+        return Reply(screen=Screen(talk.say("help"), [[Button(_("Pesanan saya"), "mine:0"), home_button()]]), state="")
+
+
+def languages(talk: Talk) -> Reply:
+    rows = [[Button("Bahasa Indonesia", "lang:id"), Button("English", "lang:en")]]
+    return Reply(screen=Screen(talk.say("languages"), rows))
+
+
+def choose_language(talk: Talk) -> Reply:
+    wanted = "en" if talk.word(0) == "en" else "id"
+    talk.chat.language = wanted
+    talk.chat.save(update_fields=["language"])
+    return Reply(screen=home_screen(talk))

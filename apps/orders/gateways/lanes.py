@@ -1,0 +1,53 @@
+"""Lanes: how fast one gateway may be called over all processes, and the breaker that spares a sick one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import F
+
+from apps.base.clock import RealNow
+from apps.base.incidents import raise_incident, resolve_incident
+from apps.base.stored import Setting
+from apps.orders.models import GatewayLane
+
+MAKE = 0.5  # seconds between creates and cancels (about 2 a second)
+ASK = 0.5  # seconds between the schedule's status calls; those of a webhook or a button go at once
+
+OPENS_AT = Setting("gateway_failures", 3)
+PROBE = Setting("gateway_probe_seconds", 30)
+
+SLOT = """
+INSERT INTO orders_gatewaylane AS l (name, free_at, failures) VALUES (%(name)s, clock_timestamp() + %(gap)s, 0)
+ON CONFLICT (name) DO UPDATE SET free_at = GREATEST(l.free_at + %(gap)s, clock_timestamp())
+WHERE l.free_at <= clock_timestamp() AND (l.open_until IS NULL OR l.open_until <= clock_timestamp())
+RETURNING 1
+"""
+
+
+def take_slot(name: str, gap: float) -> bool:
+    """Whether the caller may call now; False: the lane is busy, or its breaker is open."""
+    with connection.cursor() as cursor:
+        cursor.execute(SLOT, {"name": name, "gap": timedelta(seconds=gap)})
+        return cursor.fetchone() is not None
+
+
+def is_open(name: str) -> bool:
+    """Whether the breaker lets nothing through now."""
+    return GatewayLane.objects.filter(name=name, open_until__gt=RealNow()).exists()
+
+
+def call_failed(gateway: str, lane: str) -> None:
+    """Count a failure on the gateway's side; the third in a row opens the breaker and the owner hears of it."""
+    lanes = GatewayLane.objects.filter(name=lane)
+    lanes.update(failures=F("failures") + 1)
+    if lanes.filter(failures__gte=OPENS_AT.get()).exists():
+        lanes.update(open_until=RealNow() + timedelta(seconds=PROBE.get()))
+        raise_incident(f"gateway.{gateway}", "gateway_down", gateway=gateway)
+
+
+def call_worked(gateway: str, lane: str) -> None:
+    """The gateway answered: close the breaker."""
+    if GatewayLane.objects.filter(name=lane, failures__gt=0).update(failures=0, open_until=None):
+        resolve_incident(f"gateway.{gateway}")

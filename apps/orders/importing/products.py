@@ -1,0 +1,151 @@
+"""Products from a table: checked whole first, then written in one transaction."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.base import audit
+from apps.base.errands import send_errand
+from apps.orders.importing.tables import BadFile, Row, read_table
+from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.money import NotAPrice, parse_rupiah
+
+REQUIRED = ("code", "name", "price", "description", "category", "terms")
+OPTIONAL = ("kind", "variant", "duration_days", "seats", "cost", "min", "max", "warranty_days")
+CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+# column → least, most
+WHOLE = {"duration_days": (1, 3650), "seats": (1, 100), "min": (1, 1000), "max": (1, 1000), "warranty_days": (0, 3650)}
+LONGEST = {"name": 60, "description": 2000, "category": 40, "terms": 20_000, "variant": 40}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Counts for the person who imported."""
+
+    products_added: int = 0
+    products_changed: int = 0
+    variants_added: int = 0
+    variants_changed: int = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One checked row."""
+
+    row: Row
+    price: int
+    cost: int | None
+    numbers: dict[str, int]
+
+
+def check_products(raw: bytes) -> list[Entry]:
+    """Read and check the whole file. Raises BadFile with every problem's line and column."""
+    rows = read_table(raw, required=REQUIRED, known=(*REQUIRED, *OPTIONAL))
+    problems: list[str] = []
+    entries = [_check(row, problems) for row in rows]
+    seen: dict[tuple[str, str], int] = {}
+    for row in rows:
+        key = (row.get("code").lower(), row.get("variant").lower())
+        if key in seen:
+            problems.append(f"line {row.line}, column code: the same code and variant as line {seen[key]}")
+        seen.setdefault(key, row.line)
+    if problems:
+        raise BadFile(problems)
+    return entries
+
+
+def _check(row: Row, problems: list[str]) -> Entry:
+    def wrong(column: str, why: str) -> None:
+        problems.append(f"line {row.line}, column {column}: {why}")
+
+    if not CODE.fullmatch(row.get("code")):
+        wrong("code", "1 to 40 letters, digits, - or _ are needed")
+    if not row.get("name"):
+        wrong("name", "a name is needed")
+    for column, most in LONGEST.items():
+        if len(row.get(column)) > most:
+            wrong(column, f"longer than {most} characters")
+    if row.get("kind") and row.get("kind") not in Kind.values:
+        wrong("kind", f"{row.get('kind')!r} is none of {', '.join(Kind.values)}")
+    price = _amount(row, "price", wrong) or 0
+    if price == 0 and row.get("price").strip("0rRpP. ") == "":
+        wrong("price", "a price above zero is needed")
+    cost = _amount(row, "cost", wrong) if row.get("cost") else None
+    numbers = {}
+    for column, (least, most) in WHOLE.items():
+        text = row.get(column)
+        if text and not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            wrong(column, f"{text!r} is not a whole number from {least} to {most}")
+        elif text:
+            numbers[column] = int(text)
+    if numbers.get("min", 1) > numbers.get("max", 1000):
+        wrong("min", "more than max")
+    return Entry(row, price, cost, numbers)
+
+
+def _amount(row: Row, column: str, wrong: Any) -> int | None:
+    try:
+        return parse_rupiah(row.get(column))
+    except NotAPrice as error:
+        wrong(column, str(error))
+        return None
+
+
+def import_products(raw: bytes, *, actor: str) -> Imported:
+    """Upsert by code (and variant). Raises BadFile, and then nothing was changed."""
+    entries = check_products(raw)
+    counts = {"products_added": 0, "products_changed": 0, "variants_added": 0, "variants_changed": 0}
+    with transaction.atomic():
+        known: dict[str, Product] = {}
+        for entry in entries:
+            code = entry.row.get("code")
+            if code.lower() not in known:
+                known[code.lower()], added = _write_product(entry)
+                counts["products_added" if added else "products_changed"] += 1
+            added = _write_variant(known[code.lower()], entry)
+            counts["variants_added" if added else "variants_changed"] += 1
+        for product in known.values():
+            send_errand(settings.TERMS_SET, product.pk)
+        audit.append("products.imported", "catalogue", actor=actor, **counts)
+    return Imported(**counts)
+
+
+def _write_product(entry: Entry) -> tuple[Product, bool]:
+    row, numbers = entry.row, entry.numbers
+    category = None
+    if row.get("category"):
+        category, _ = Category.objects.get_or_create(name=row.get("category"))
+    product = Product.objects.filter(code__iexact=row.get("code")).first()
+    added = product is None
+    product = product or Product(code=row.get("code"))
+    product.name, product.description, product.category = row.get("name"), row.get("description"), category
+    product.terms = row.get("terms")
+    if row.get("kind"):
+        product.kind = row.get("kind")
+    product.min_quantity = numbers.get("min", product.min_quantity)
+    product.max_quantity = max(numbers.get("max", product.max_quantity), product.min_quantity)
+    product.warranty_days = numbers.get("warranty_days", product.warranty_days)
+    product.save()
+    return product, added
+
+
+def _write_variant(product: Product, entry: Entry) -> bool:
+    row = entry.row
+    variant = Variant.objects.filter(product=product, name__iexact=row.get("variant")).first()
+    added = variant is None
+    variant = variant or Variant(product=product, name=row.get("variant"))
+    variant.price = entry.price
+    if entry.cost is not None:
+        variant.cost = entry.cost
+    if "duration_days" in entry.numbers:
+        variant.duration_days = entry.numbers["duration_days"]
+    if "seats" in entry.numbers:
+        variant.seats_per_unit = entry.numbers["seats"]
+    variant.save()
+    return added

@@ -1,0 +1,119 @@
+"""Files of sellers as rows: comma, semicolon or tab, with or without BOM, or .xlsx. Refused whole when bad."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+FILE_BYTES = 20_000_000
+ROWS = 50_000
+SHOWN = 10  # problems named before the rest is only counted
+
+
+class BadFile(Exception):
+    """Everything found wrong, each with line and column. Nothing was imported."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        shown = list(problems[:SHOWN])
+        if len(problems) > SHOWN:
+            shown.append(f"… and {len(problems) - SHOWN} more")
+        super().__init__("\n".join(shown))
+        self.problems = list(problems)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: its number in the file, and its cells by column name."""
+
+    line: int
+    cells: dict[str, str]
+
+    def get(self, column: str) -> str:
+        return self.cells.get(column, "").strip()
+
+
+def decode(raw: bytes) -> str:
+    """UTF-8 text with LF. Raises BadFile naming the line that is not UTF-8, or a NUL."""
+    if len(raw) > FILE_BYTES:
+        raise BadFile([f"the file has {len(raw):,} bytes; at most {FILE_BYTES:,} are taken at once"])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadFile([f"line {line}: not UTF-8 text; save the file as UTF-8 and try again"]) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_table(raw: bytes, *, required: Sequence[str], known: Sequence[str]) -> list[Row]:
+    """The rows under the header line. Raises BadFile for an empty file, unknown or missing columns."""
+    lines = list(_xlsx(raw) if raw[:4] == b"PK\x03\x04" else _delimited(decode(raw)))
+    if not lines:
+        raise BadFile(["the file is empty"])
+    header_line, header = lines[0]
+    names = [name.strip().lower() for name in header]
+    problems = [f"line {header_line}: the column {name!r} is missing" for name in required if name not in names]
+    problems += [f"line {header_line}: the column {name!r} is not known" for name in names if name and name not in known]
+    problems += [f"line {header_line}: the column {name!r} stands twice" for name in set(names) if names.count(name) > 1 and name]
+    if problems:
+        raise BadFile(problems)
+    if len(lines) == 1:
+        raise BadFile(["the file has a header and no rows"])
+    if len(lines) > ROWS:
+        raise BadFile([f"the file has {len(lines):,} rows; at most {ROWS:,} are taken at once"])
+    too_wide = [f"line {n}: more cells than the header has columns" for n, cells in lines[1:] if len(cells) > len(names)]
+    if too_wide:
+        raise BadFile(too_wide)
+    return [Row(n, dict(zip(names, cells, strict=False))) for n, cells in lines[1:]]
+
+
+def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
+    head = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise BadFile([f"line {line}: {error}"]) from error
+        if any(cell.strip() for cell in cells):
+            yield line, cells
+
+
+def _xlsx(raw: bytes) -> Iterator[tuple[int, list[str]]]:
+    if len(raw) > FILE_BYTES:
+        raise BadFile([f"the file has {len(raw):,} bytes; at most {FILE_BYTES:,} are taken at once"])
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > 10 * FILE_BYTES:
+                raise BadFile(["the .xlsx unpacks to more than is taken at once"])
+        sheet = load_workbook(io.BytesIO(raw), read_only=True, data_only=True).worksheets[0]
+        rows = [(n, [_cell(value) for value in row]) for n, row in enumerate(sheet.iter_rows(values_only=True), 1)]
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
+        raise BadFile([f"not a readable .xlsx file ({type(error).__name__})"]) from error
+    width = max((len(_trimmed(cells)) for _, cells in rows), default=0)
+    for n, cells in rows:
+        if any(cells):
+            yield n, cells[:width]
+
+
+def _trimmed(cells: list[str]) -> list[str]:
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,105 @@
+"""What must hold of orders, stock and money in every committed state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import Count, F, Q, Sum
+
+from apps.base.clock import ShopNow
+from apps.base.invariants import register
+from apps.orders.models import Kind, LedgerEntry, Order, OrderLine, Seat
+from apps.orders.states import LineState
+
+
+@register("delivered", "every delivered line has what it sold, and its order has the money")
+def delivered_without_cover() -> Iterable[str]:
+    sold = Count("seats", filter=Q(seats__state__in=["sold", "quarantined"]))
+    sent = OrderLine.objects.filter(state=LineState.SENT, ended_at__isnull=True).annotate(have=sold)
+    counted = Q(product__kind__in=[Kind.STOCK, Kind.SHARED]) & ~Q(have=F("quantity"))
+    content = Q(product__kind=Kind.CONTENT, content__isnull=True)
+    made = Q(product__kind=Kind.MANUAL, made_text__isnull=True, made_file__isnull=True)
+    yield from map(str, sent.filter(counted | content | made).values_list("pk", flat=True))
+    paid = Sum("payments__received", filter=Q(payments__received__isnull=False))
+    short = Order.objects.filter(state__in=["paid", "delivered"]).annotate(money=paid)
+    for number in short.filter(Q(money__isnull=True) | Q(money__lt=F("total"))).values_list("number", flat=True):
+        yield number
+
+
+@register("seats", "no seat belongs to two running orders, and no plain unit once sold is for sale again")
+def seats_out_of_place() -> Iterable[str]:
+    resold = Q(state="available", is_shared=False, sold_at__isnull=False)
+    stray = Q(state="reserved") & ~Q(line__order__state="awaiting_payment")
+    unpaid = Q(state="sold", line__order__paid_at__isnull=True)
+    yield from map(str, Seat.objects.filter(resold | stray | unpaid).values_list("pk", flat=True))
+    over = OrderLine.objects.annotate(have=Count("seats")).filter(have__gt=F("quantity"))
+    yield from map(str, over.values_list("pk", flat=True))
+
+
+@register("ledger", "money in equals money's homes, to the last rupiah")
+def unbalanced_ledger() -> Iterable[str]:
+    sources = Sum("amount", filter=Q(account__in=LedgerEntry.SOURCES), default=0)
+    uses = Sum("amount", filter=Q(account__in=LedgerEntry.USES), default=0)
+    by_order = LedgerEntry.objects.values("order", "currency").annotate(sources=sources, uses=uses)
+    for row in by_order.exclude(sources=F("uses")):
+        yield f"order {row['order']} {row['currency']}: {row['sources']} in, {row['uses']} placed"
+    with connection.cursor() as cursor:
+        cursor.execute(COMPARE)
+        for number, received, confirmed, sent, delivered in cursor.fetchall():
+            yield f"{number}: received {received}, booked {confirmed}; sent {sent}, booked {delivered}"
+
+
+COMPARE = """
+SELECT o.number, p.received, l.confirmed, i.sent, l.delivered
+FROM orders_order o
+LEFT JOIN (SELECT order_id, SUM(received) AS received FROM orders_payment GROUP BY 1) p ON p.order_id = o.id
+LEFT JOIN (SELECT order_id, SUM(amount) FILTER (WHERE account = 'confirmed') AS confirmed,
+                  SUM(amount) FILTER (WHERE account = 'delivered') AS delivered
+           FROM orders_ledgerentry GROUP BY 1) l ON l.order_id = o.id
+LEFT JOIN (SELECT order_id, SUM(price * quantity) AS sent FROM orders_orderline WHERE state = 'sent' GROUP BY 1) i
+       ON i.order_id = o.id
+WHERE COALESCE(p.received, 0) <> COALESCE(l.confirmed, 0) OR COALESCE(i.sent, 0) <> COALESCE(l.delivered, 0)
+"""
+
+
+@register("paid lines", "every paid line has goods queued or sent, a promise, a review, or a refund")
+def paid_without_goods() -> Iterable[str]:
+    waiting = OrderLine.objects.filter(state=LineState.WAITING, order__state__in=["paid", "delivered"])
+    yield from map(str, waiting.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(UNSENT)
+        yield from (str(row[0]) for row in cursor.fetchall())
+
+
+UNSENT = """
+SELECT l.id FROM orders_orderline l
+WHERE l.state = 'allocated' AND NOT EXISTS (
+  SELECT 1 FROM bot_outboundmessage m
+  WHERE m.about IN ('goods:' || l.order_id::text, 'made:' || l.id::text) AND m.about <> ''
+)
+"""
+
+
+@register("work", "every order, payment and event that is not final has a next time")
+def forgotten_work() -> Iterable[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT number FROM orders_order WHERE state = 'awaiting_payment' AND next_at IS NULL AND dead_at IS NULL"
+            " UNION ALL SELECT reference FROM orders_payment WHERE closed_at IS NULL AND next_at IS NULL AND dead_at IS NULL"
+        )
+        yield from (row[0] for row in cursor.fetchall())
+
+
+@register("late goods", "no paid line over 60 s old is still on its way", truth=False)
+def late_goods() -> Iterable[str]:
+    old = ShopNow() - timedelta(seconds=60)
+    late = OrderLine.objects.filter(state=LineState.ALLOCATED, order__paid_at__lt=old)
+    yield from map(str, late.values_list("pk", flat=True))
+
+
+@register("promises", "no promise of something made by hand has passed", truth=False)
+def broken_promises() -> Iterable[str]:
+    late = OrderLine.objects.filter(state=LineState.BY_HAND, promised_at__lt=ShopNow())
+    yield from map(str, late.values_list("pk", flat=True))

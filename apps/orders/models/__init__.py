@@ -1,0 +1,22 @@
+from apps.orders.models.catalogue import Category, Kind, Product, Variant
+from apps.orders.models.ledger import LedgerEntry
+from apps.orders.models.order import CartItem, Order, OrderLine
+from apps.orders.models.payment import GatewayEvent, GatewayLane, Payment, RefusedCount
+from apps.orders.models.stock import Seat, StockUnit
+
+__all__ = [
+    "CartItem",
+    "Category",
+    "GatewayEvent",
+    "GatewayLane",
+    "Kind",
+    "LedgerEntry",
+    "Order",
+    "OrderLine",
+    "Payment",
+    "Product",
+    "RefusedCount",
+    "Seat",
+    "StockUnit",
+    "Variant",
+]

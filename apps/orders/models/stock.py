@@ -1,0 +1,79 @@
+"""Units of stock and their seats. What is sold is always a seat; a plain unit has one."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from apps.base.clock import ShopNow
+from apps.base.crypto import lookup_hash
+from apps.base.fields import EncryptedTextField
+from apps.base.ids import uuid7
+from apps.orders.models.catalogue import Product, Variant
+from apps.orders.states import SeatState
+
+
+def content_hash(content: str) -> bytes:
+    """The lookup column by which a duplicate is found (33 bytes)."""
+    return lookup_hash("stock_unit", content)
+
+
+class StockUnit(models.Model):
+    """One account, code or file content. Encrypted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="units")
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="units")
+    content = EncryptedTextField(column_name="stock_unit.content")
+    content_hash = models.BinaryField(max_length=33)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    added_at = models.DateTimeField(db_default=ShopNow())
+
+    class Meta:
+        verbose_name = "isi stok"
+        verbose_name_plural = "isi stok"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "content_hash"], condition=Q(withdrawn_at__isnull=True), name="unit_once"
+            )
+        ]
+
+
+class Seat(models.Model):
+    """What one buyer gets of a unit. Ids are time-ordered, so the oldest is sold first."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    unit = models.ForeignKey(StockUnit, on_delete=models.PROTECT, related_name="seats")
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="seats")
+    number = models.PositiveSmallIntegerField(default=1)
+    label = EncryptedTextField(column_name="seat.label", null=True)  # its own line, such as profile and PIN
+    is_shared = models.BooleanField(default=False)
+    state = models.CharField(max_length=12, choices=SeatState, default=SeatState.AVAILABLE)
+    line = models.ForeignKey("orders.OrderLine", null=True, on_delete=models.PROTECT, related_name="seats")
+    sold_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "slot"
+        verbose_name_plural = "slot"
+        indexes = [
+            models.Index(fields=["variant", "id"], name="seat_available", condition=Q(state="available")),
+            models.Index(fields=["variant"], name="seat_reserved", condition=Q(state="reserved")),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["unit", "number"], name="seat_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["reserved", "sold"], line__isnull=False)
+                | Q(state__in=["available", "withdrawn"], line__isnull=True)
+                | Q(state="quarantined"),
+                name="seat_bound_when_taken",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="plain_never_resold",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__is_shared=False, old__state="sold") & ~pgtrigger.Q(new__state__in=["sold", "quarantined"]),
+            ),
+            pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
+        ]

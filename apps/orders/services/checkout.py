@@ -1,0 +1,82 @@
+"""Checkout: a basket becomes an order with its stock held and a payment on its way, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+
+from apps.base import audit
+from apps.base.clock import shop_now
+from apps.base.queue.bells import ring
+from apps.bot.models import Chat
+from apps.orders.gateways.registry import first_ready
+from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment
+from apps.orders.services import limits, stock
+from apps.orders.services.limits import Refusal, Wanted
+
+QRIS_LEAST = 500  # rupiah, the gateway's own limit
+QRIS_MOST = 10_000_000
+
+
+def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
+    """Hold the stock of every line and open the payment; all or nothing.
+
+    The caller holds the lock on `buyer`. Raises Refusal (limits, not for sale, no gateway) and stock.SoldOut.
+    """
+    now = shop_now()
+    gateway = first_ready()
+    if gateway is None:
+        raise Refusal("no_gateway")
+    if not basket:
+        raise Refusal("cart_empty")
+    for wanted in basket:
+        _refuse_unsellable(wanted)
+    with transaction.atomic():
+        limits.check(buyer, basket, now)
+        hold = timedelta(minutes=limits.HOLD_MINUTES.get())
+        total = sum(wanted.variant.price * wanted.quantity for wanted in basket)
+        if not QRIS_LEAST <= total <= QRIS_MOST:
+            raise Refusal("total_out_of_range", least=QRIS_LEAST, most=QRIS_MOST)
+        order = Order.objects.create(
+            buyer=buyer, total=total, created_at=now, expires_at=now + hold, next_at=now + hold
+        )
+        _hold_lines(order, basket)
+        payment = Payment.objects.create(
+            order=order, gateway=gateway.slug, reference=order.number, amount=total, created_at=now, next_at=now
+        )
+        CartItem.objects.filter(chat=buyer, variant__in=[wanted.variant.pk for wanted in basket]).delete()
+        audit.append("order.placed", f"order:{order.number}", actor=f"chat:{buyer.pk}", at=now, total=total)
+        ring(Payment.BELL, payment.pk)
+    return order
+
+
+def _refuse_unsellable(wanted: Wanted) -> None:
+    variant, product = wanted.variant, wanted.variant.product
+    if not (variant.is_active and product.is_active):
+        raise Refusal("not_for_sale", product=product.name)
+    if not product.min_quantity <= wanted.quantity <= product.max_quantity:
+        raise Refusal("quantity_limits", product=product.name, least=product.min_quantity, most=product.max_quantity)
+
+
+def _hold_lines(order: Order, basket: Sequence[Wanted]) -> None:
+    """Lines and their seats, in the lock order: products by code, then variants."""
+    ordered = sorted(basket, key=lambda wanted: (wanted.variant.product.code, wanted.variant.pk))
+    lines = []
+    for wanted in ordered:
+        variant = wanted.variant
+        line = OrderLine(
+            order=order, product=variant.product, variant=variant, name=variant.full_name, price=variant.price,
+            quantity=wanted.quantity, answers=list(wanted.answers) or None, duration_days=variant.duration_days,
+            next_at=None,
+        )  # fmt: skip
+        if variant.product.kind == Kind.CONTENT:
+            line.content = stock.content_unit(variant)
+            if line.content is None:
+                raise stock.SoldOut(line)
+        lines.append(line)
+    OrderLine.objects.bulk_create(lines)
+    for line, wanted in zip(lines, ordered, strict=True):
+        if stock.needs_seats(wanted.variant):
+            stock.reserve(line)

@@ -1,0 +1,193 @@
+"""Delivery: goods of paid lines into the outbox, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.base import audit
+from apps.base.clock import shop_now
+from apps.base.errands import send_errand
+from apps.base.incidents import raise_incident
+from apps.bot import outbox
+from apps.bot.models import OutboundMessage
+from apps.bot.texts import render
+from apps.orders.models import Kind, Order, OrderLine, Seat
+from apps.orders.services.ledger import post_delivered
+from apps.orders.states import LINE, ORDER, LineState, OrderState, SeatState, move
+
+TEXT_CHARS = 3500  # over this the goods go as a document
+
+GOODS_SENT = "apps.orders.tasks.goods_sent"
+GOODS_FAILED = "apps.orders.tasks.goods_failed"
+MADE_SENT = "apps.orders.tasks.made_sent"
+MADE_FAILED = "apps.orders.tasks.made_failed"
+
+
+@dataclass(frozen=True)
+class Goods:
+    """One line's goods as the buyer reads them."""
+
+    line: OrderLine
+    units: Sequence[str]
+
+
+def goods_of(lines: Iterable[OrderLine]) -> list[Goods]:
+    """What each line's buyer bought, verbatim: account and seat line, code, or content."""
+    lines = list(lines)
+    bound: dict[Any, list[str]] = {line.pk: [] for line in lines}
+    taken = [SeatState.SOLD, SeatState.RESERVED]
+    for seat in Seat.objects.filter(line__in=lines, state__in=taken).select_related("unit").order_by("id"):
+        bound[seat.line_id].append(" | ".join(filter(None, [seat.unit.content, seat.label])))
+    for line in lines:
+        if line.content is not None and not bound[line.pk]:
+            bound[line.pk] = [line.content.content]
+        elif line.made_text:
+            bound[line.pk] = [line.made_text]
+    return [Goods(line, bound[line.pk]) for line in lines]
+
+
+def allocate(order: Order, lines: Sequence[OrderLine], now: datetime) -> None:
+    """After payment: lines made by hand get their promise, the others their end and their way to the buyer."""
+    ready = []
+    for line in lines:
+        if line.product.kind == Kind.MANUAL:
+            promise = now + timedelta(minutes=line.product.promised_minutes)
+            move(line, LINE, LineState.BY_HAND, promised_at=promise, next_at=promise)
+        else:
+            ends_at = now + timedelta(days=line.duration_days) if line.duration_days else None
+            move(line, LINE, LineState.ALLOCATED, ends_at=ends_at, next_at=ends_at)
+            ready.append(line)
+    if ready:
+        send_goods(order, ready)
+
+
+def send_goods(order: Order, lines: Sequence[OrderLine], *, again: bool = False) -> None:
+    """One message for all lines given; a document when the units are too long for a text."""
+    goods = goods_of(lines)
+    language = order.buyer.language
+    units = [unit for part in goods for unit in part.units]
+    long = sum(len(unit) + 1 for unit in units) > TEXT_CHARS
+    text = render("goods", language, order=order, goods=goods, as_file=long, again=again)
+    news = {} if again else {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
+    # what was asked for again right now is no news, but still goods: it overtakes everything
+    _send_text_or_file(order, text, "\n".join(units) if long else "", news)
+
+
+def _send_text_or_file(order: Order, text: str, document: str, news: dict[str, str]) -> None:
+    goods = OutboundMessage.Kind.GOODS
+    repeat = {"_repeat": render("repeat", order.buyer.language)}
+    if document:
+        payload = {"caption": text, "parse_mode": "HTML", **repeat}
+        name = f"{order.number}.txt"
+        outbox.send(order.buyer, "sendDocument", payload, kind=goods, file=document.encode(), file_name=name, **news)
+    else:
+        payload = {"text": text, "parse_mode": "HTML", **repeat}
+        outbox.send(order.buyer, "sendMessage", payload, kind=goods, **news)
+
+
+def record_sent(order_id: Any, line_id: Any = None) -> None:
+    """The goods arrived: lines are sent, their money is earned, an order with nothing left is delivered."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order_id)
+        now = shop_now()
+        arrived = [line for line in _lines_of(order, line_id) if line.state in (LineState.ALLOCATED, LineState.UNDELIVERABLE)]
+        for line in arrived:
+            move(line, LINE, LineState.SENT, sent_at=now)
+        if not arrived:
+            return
+        post_delivered(order, sum(line.amount for line in arrived))
+        audit.append("goods.sent", f"order:{order.number}", at=now, lines=len(arrived))
+        if order.state == OrderState.PAID and not order.lines.exclude(state=LineState.SENT).exists():
+            move(order, ORDER, OrderState.DELIVERED)
+
+
+def record_failed(order_id: Any, line_id: Any = None) -> None:
+    """The goods cannot be brought: review, the owner hears, and they go again when the buyer writes."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order_id)
+        for line in _lines_of(order, line_id):
+            if line.state == LineState.ALLOCATED:
+                move(line, LINE, LineState.UNDELIVERABLE)
+        audit.append("goods.undeliverable", f"order:{order.number}")
+        raise_incident(f"undeliverable.{order.number}", "undeliverable", number=order.number)
+
+
+def _lines_of(order: Order, line_id: Any) -> list[OrderLine]:
+    """The lines one goods message spoke of: one made by hand, or all that are not."""
+    lines = order.lines.select_for_update(of=("self",)).select_related("product").order_by("id")
+    if line_id is not None:
+        return list(lines.filter(pk=line_id))
+    return list(lines.exclude(product__kind=Kind.MANUAL))
+
+
+def send_undelivered(buyer_id: Any) -> int:
+    """The buyer is back: everything undeliverable goes out again. Returns how many orders."""
+    orders = Order.objects.filter(buyer_id=buyer_id, lines__state=LineState.UNDELIVERABLE).distinct()
+    for pk in orders.values_list("pk", flat=True):
+        resend_undelivered(order_id=pk, actor="shop")
+    return len(orders)
+
+
+def resend_undelivered(*, order_id: Any, actor: str) -> None:
+    """Queue the undeliverable lines of one order afresh; also behind the admin's action."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
+        stuck = list(order.lines.select_for_update(of=("self",)).select_related("product").filter(state=LineState.UNDELIVERABLE))
+        for line in stuck:
+            move(line, LINE, LineState.ALLOCATED)
+        plain = [line for line in stuck if line.product.kind != Kind.MANUAL]
+        if plain:
+            send_goods(order, plain)
+        for line in stuck:
+            if line.product.kind == Kind.MANUAL:
+                send_made(order, line)
+        audit.append("goods.sent_again", f"order:{order.number}", actor=actor, lines=len(stuck))
+
+
+def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: str, actor: str) -> None:
+    """*Selesai*: what was made by hand becomes the line's goods and goes out. Raises WrongMove when it is no longer open."""
+    with transaction.atomic():
+        order_id = OrderLine.objects.values_list("order_id", flat=True).get(pk=line_id)
+        order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
+        line = order.lines.select_for_update(of=("self",)).select_related("product").get(pk=line_id)
+        now = shop_now()
+        ends_at = now + timedelta(days=line.duration_days) if line.duration_days else None
+        move(
+            line, LINE, LineState.ALLOCATED, made_text=text, made_file=file, made_file_name=file_name[:80],
+            ends_at=ends_at, next_at=ends_at,
+        )  # fmt: skip
+        send_made(order, line)
+        audit.append("line.made", f"order:{order.number}", actor=actor, at=now)
+        for task in settings.ORDER_PAID:
+            send_errand(task, order.pk)
+
+
+def send_made(order: Order, line: OrderLine) -> None:
+    """The goods of one line made by hand, apart from the others."""
+    news = {"on_sent": MADE_SENT, "on_failed": MADE_FAILED, "about": f"made:{line.pk}"}
+    too_long = len(line.made_text or "") > TEXT_CHARS
+    as_file = line.made_file is not None or too_long
+    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=as_file, again=False)
+    if line.made_file is not None:
+        _send_made_file(order, line, text, news)
+    else:
+        _send_text_or_file(order, text, line.made_text or "" if too_long else "", news)
+
+
+def send_file_again(order: Order, line: OrderLine) -> None:
+    """The file made by hand once more, because the buyer asked."""
+    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=True, again=True)
+    _send_made_file(order, line, text, {})
+
+
+def _send_made_file(order: Order, line: OrderLine, text: str, news: dict[str, str]) -> None:
+    outbox.send(
+        order.buyer, "sendDocument", {"caption": text, "parse_mode": "HTML"}, kind=OutboundMessage.Kind.GOODS,
+        file=line.made_file, file_name=line.made_file_name or "barang", **news,
+    )  # fmt: skip

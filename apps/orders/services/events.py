@@ -1,0 +1,79 @@
+"""Webhooks as rows: a doorbell that is stored before anything else, and answered with 200."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.base.clock import ShopNow
+from apps.base.queue.bells import ring
+from apps.base.stored import Setting
+from apps.orders.gateways.base import Doorbell, Refused
+from apps.orders.gateways.registry import gateway
+from apps.orders.models import GatewayEvent, Payment
+
+KEPT_REFUSED = Setting("refused_webhooks_per_hour", 100)
+KEPT_BYTES = 2000  # of a refused body
+
+COUNT = """
+INSERT INTO orders_refusedcount AS c (gateway, hour, times) VALUES (%s, date_trunc('hour', shop_now()), 1)
+ON CONFLICT (gateway, hour) DO UPDATE SET times = c.times + 1 RETURNING times
+"""
+
+
+def receive(slug: str, headers: Mapping[str, str], raw: bytes) -> GatewayEvent:
+    """Verify and store one webhook, and ring. Raises Refused (recorded) or KeyError (no such gateway)."""
+    try:
+        bell = gateway(slug).read_webhook(headers, raw)
+    except Refused as refusal:
+        _keep_refused(slug, raw, refusal)
+        raise
+    with transaction.atomic():
+        return _keep(slug, raw, bell)
+
+
+def _keep(slug: str, raw: bytes, bell: Doorbell) -> GatewayEvent:
+    event = GatewayEvent(
+        gateway=slug, accepted=True, transaction=bell.transaction[:80], reference=bell.reference[:80],
+        status=bell.status[:40], body=raw.decode(errors="replace").replace("\0", ""),
+    )  # fmt: skip
+    GatewayEvent.objects.bulk_create([event], ignore_conflicts=True)
+    same = GatewayEvent.objects.filter(
+        gateway=slug, accepted=True, transaction=event.transaction, status=event.status
+    )
+    kept = same.get()
+    if kept.pk != event.pk:  # a repeat rings again until the payment is final
+        settled = Payment.objects.filter(reference=event.reference, closed_at__isnull=False).exists()
+        same.update(times=F("times") + 1, **({} if settled else {"next_at": ShopNow(), "asked": 0}))
+        if settled:
+            return kept
+    ring(GatewayEvent.BELL, kept.pk)
+    return kept
+
+
+def _keep_refused(slug: str, raw: bytes, refusal: Refused) -> None:
+    """The first 100 of an hour whole (2 kB of body), the others only counted."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT, [slug])
+            times = cursor.fetchone()[0]  # type: ignore[index]
+        if times <= KEPT_REFUSED.get():
+            GatewayEvent.objects.create(
+                gateway=slug, accepted=False, reason=refusal.reason[:80], next_at=None,
+                body=raw[:KEPT_BYTES].decode(errors="replace").replace("\0", ""),
+            )  # fmt: skip
+
+
+def payment_of(event: GatewayEvent) -> Payment | None:
+    """By the gateway's id, else by our order number: the bell can outrun our storing of the former."""
+    mine = Payment.objects.select_related("order").filter(gateway=event.gateway)
+    return (
+        mine.filter(transaction=event.transaction).exclude(transaction="").first()
+        or mine.filter(reference=event.reference).first()
+    )
+
+
+ASK_AGAIN = tuple(timedelta(seconds=s) for s in (4, 10, 30))  # after a completed bell that the status call denies

@@ -1,0 +1,35 @@
+"""The gateways' webhook."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from apps.bot.views import read_body
+from apps.orders.gateways.base import Refused
+from apps.orders.services import events
+
+log = logging.getLogger(__name__)
+
+
+@csrf_exempt
+@require_POST
+def payment_webhook(request: HttpRequest, gateway: str) -> HttpResponse:
+    """200 stored or known; 401 bad secret; 400; 404 no such gateway; 413; 503 could not store (they come again)."""
+    raw = read_body(request)
+    if raw is None:
+        return HttpResponse(status=413)
+    try:
+        events.receive(gateway, request.headers, raw)
+    except KeyError:
+        return HttpResponse(status=404)
+    except Refused as refusal:
+        return HttpResponse(status=refusal.status)
+    except DatabaseError:
+        log.exception("a gateway event could not be stored", extra={"action": "store_failed"})
+        return HttpResponse(status=503)
+    return HttpResponse(status=200)
