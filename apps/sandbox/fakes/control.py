@@ -1,0 +1,105 @@
+"""What the chat page, the gateway page and the tests may ask of the fakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from apps.sandbox.fakes.server import World
+
+
+class Control:
+    """Handlers over one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def state(self, request: web.Request) -> web.Response:
+        """What changed since `since`: users, messages of one chat, answers to buttons."""
+        telegram = self.world.telegram
+        since, chat = int(request.query.get("since", 0)), int(request.query.get("chat", 0))
+        messages = [m for m in telegram.chats[chat] if m["sequence"] > since] if chat else []
+        last = {c: max((m["message_id"] for m in ms if m["from"] == "bot"), default=0) for c, ms in telegram.chats.items()}
+        return web.json_response(
+            {
+                "sequence": telegram.sequence,
+                "users": [{**user, "last": last.get(user["id"], 0)} for user in telegram.users.values()],
+                "messages": messages,
+                "answers": [a for a in telegram.answers if a["sequence"] > since],
+                "commands": telegram.commands,
+            }
+        )
+
+    async def add_user(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.world.telegram.add_user(int(body["id"]), str(body["name"])[:64], str(body.get("language", "id")))
+        return await self._done()
+
+    async def say(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        chat = int(body["chat"]) if "chat" in body else None
+        update = self.world.telegram.say(int(body["user"]), str(body.get("text", "")), chat_id=chat, extra=body.get("extra"))
+        return await self._done(update_id=update)
+
+    async def press(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        update = self.world.telegram.press(int(body["user"]), int(body["message_id"]), str(body["data"]))
+        return await self._done(update_id=update, query=f"q{update}")
+
+    async def block(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.world.telegram.block(int(body["user"]), bool(body["blocked"]))
+        return await self._done()
+
+    async def file(self, request: web.Request) -> web.Response:
+        content = self.world.telegram.journal.blob(request.match_info["name"])
+        if content is None:
+            return web.Response(status=404)
+        return web.Response(body=content, content_type="application/octet-stream")
+
+    async def transactions(self, request: web.Request) -> web.Response:
+        rows = list(self.world.pakasir.transactions.values())[-200:]
+        return web.json_response({"transactions": rows, "broken_rules": self.world.pakasir.broken_rules[-20:]})
+
+    async def pay(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        pakasir = self.world.pakasir
+        txn = body.get("txn_id") or pakasir.by_order.get(str(body.get("order_id")), "")
+        if txn not in pakasir.transactions:
+            return web.json_response({"message": "no such transaction"}, status=404)
+        known = pakasir.pay(txn)
+        if self.world.session is not None:
+            self.world.start(pakasir.ring(self.world.session, known))
+        return await self._done()
+
+    async def faults(self, request: web.Request) -> web.Response:
+        if request.method == "POST":
+            self.world.faults.change(await request.json())
+        return web.json_response(self.world.faults.as_dict())
+
+    async def counters(self, request: web.Request) -> web.Response:
+        telegram = self.world.telegram
+        return web.json_response({"sent": telegram.sent, "pending": len(telegram.pending), "webhook": telegram.webhook["url"]})
+
+    async def _done(self, **more: Any) -> web.Response:
+        await self.world.telegram.wake()
+        return web.json_response({"ok": True, **more})
+
+
+def control_routes(world: World) -> list[web.RouteDef]:
+    control = Control(world)
+    return [
+        web.get("/control/state", control.state),
+        web.post("/control/users", control.add_user),
+        web.post("/control/say", control.say),
+        web.post("/control/press", control.press),
+        web.post("/control/block", control.block),
+        web.get("/control/file/{name}", control.file),
+        web.get("/control/transactions", control.transactions),
+        web.post("/control/pay", control.pay),
+        web.get("/control/faults", control.faults),
+        web.post("/control/faults", control.faults),
+        web.get("/control/counters", control.counters),
+    ]

@@ -1,0 +1,73 @@
+"""Brings updates to the webhook as Telegram does: in order for each chat, again with growing delay until a 2xx."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+
+from apps.sandbox.fakes.telegram import Answer, FakeTelegram
+
+CONNECTIONS = 40
+FIRST_WAIT = 0.2
+LONGEST_WAIT = 10.0
+
+
+def chat_of(update: dict[str, Any]) -> int:
+    body = update.get("message") or (update.get("callback_query") or {}).get("message") or {}
+    return int(body.get("chat", {}).get("id", 0))
+
+
+class Courier:
+    """One task for each chat with something to bring."""
+
+    def __init__(self, telegram: FakeTelegram) -> None:
+        self.telegram = telegram
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        self._gate = asyncio.Semaphore(CONNECTIONS)
+
+    async def run(self) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            while True:
+                if self.telegram.webhook["url"]:
+                    for chat in {chat_of(update) for update in self.telegram.pending.values()}:
+                        if chat not in self._busy:
+                            self._busy[chat] = asyncio.create_task(self._serve(session, chat))
+                async with self.telegram.changed:
+                    try:
+                        await asyncio.wait_for(self.telegram.changed.wait(), 0.5)
+                    except TimeoutError:
+                        pass
+
+    async def _serve(self, session: aiohttp.ClientSession, chat: int) -> None:
+        wait = FIRST_WAIT
+        try:
+            while self.telegram.webhook["url"]:
+                mine = [i for i in sorted(self.telegram.pending) if chat_of(self.telegram.pending[i]) == chat]
+                if not mine:
+                    return
+                if await self._bring(session, self.telegram.pending[mine[0]]):
+                    self.telegram.confirm(mine[0])
+                    wait = FIRST_WAIT
+                else:
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, LONGEST_WAIT)
+        finally:
+            self._busy.pop(chat, None)
+
+    async def _bring(self, session: aiohttp.ClientSession, update: dict[str, Any]) -> bool:
+        headers = {"X-Telegram-Bot-Api-Secret-Token": self.telegram.webhook.get("secret", "")}
+        try:
+            async with self._gate, session.post(self.telegram.webhook["url"], json=update, headers=headers) as answer:
+                if not 200 <= answer.status < 300:
+                    return False
+                reply = await answer.json(content_type=None) if answer.content_length else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return False
+        if isinstance(reply, dict) and "method" in reply:
+            try:
+                self.telegram.call(reply.pop("method"), reply)
+            except Answer:
+                pass
+        return True

@@ -1,0 +1,103 @@
+"""Telegram's rules that the shop must keep (https://core.telegram.org/bots/api), enforced more strictly than it does."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+TEXT = 4096
+CAPTION = 1024
+CALLBACK = 64
+ANSWER = 200
+
+MESSAGE = {"chat_id", "parse_mode", "reply_markup", "disable_notification"}
+METHODS: dict[str, tuple[set[str], set[str]]] = {  # method → required, allowed beside
+    "getMe": (set(), set()),
+    "getUpdates": (set(), {"offset", "limit", "timeout", "allowed_updates"}),
+    "setWebhook": ({"url"}, {"secret_token", "allowed_updates", "max_connections", "ip_address", "drop_pending_updates"}),
+    "deleteWebhook": (set(), {"drop_pending_updates"}),
+    "getWebhookInfo": (set(), set()),
+    "setMyCommands": ({"commands"}, {"language_code", "scope"}),
+    "sendMessage": ({"chat_id", "text"}, MESSAGE | {"link_preview_options"}),
+    "sendPhoto": ({"chat_id", "photo"}, MESSAGE | {"caption"}),
+    "sendDocument": ({"chat_id", "document"}, MESSAGE | {"caption"}),
+    "editMessageText": ({"chat_id", "message_id", "text"}, MESSAGE | {"link_preview_options"}),
+    "editMessageCaption": ({"chat_id", "message_id"}, MESSAGE | {"caption"}),
+    "editMessageReplyMarkup": ({"chat_id", "message_id"}, {"reply_markup"}),
+    "deleteMessage": ({"chat_id", "message_id"}, set()),
+    "answerCallbackQuery": ({"callback_query_id"}, {"text", "show_alert"}),
+}
+LIMITED = {"sendMessage", "sendPhoto", "sendDocument", "editMessageText", "editMessageCaption", "editMessageReplyMarkup"}
+
+TAGS = {"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "a", "code", "pre", "blockquote", "tg-spoiler", "span"}
+TOKEN = re.compile(r"<(/?)([^<>]*)>|<")
+
+
+class BadRequest(Exception):
+    """A 400 with Telegram's words."""
+
+
+def check_parameters(method: str, params: dict[str, Any]) -> None:
+    required, allowed = METHODS[method]
+    if missing := required - set(params):
+        raise BadRequest(f"Bad Request: parameter {sorted(missing)[0]} is required")
+    if unknown := set(params) - required - allowed:
+        raise BadRequest(f"Bad Request: unknown parameter {sorted(unknown)[0]}")
+
+
+def read_text(text: str, parse_mode: str, limit: int, *, what: str = "message") -> str:
+    """The text a reader sees. Raises BadRequest for bad HTML, an empty or a too long text."""
+    if parse_mode not in ("", "HTML"):
+        raise BadRequest("Bad Request: unsupported parse_mode")
+    seen = parse_html(text) if parse_mode == "HTML" else text
+    if what == "message" and not seen.strip():
+        raise BadRequest("Bad Request: message text is empty")
+    if len(seen.encode("utf-16-le")) // 2 > limit:
+        raise BadRequest(f"Bad Request: {what} is too long")
+    return seen
+
+
+def parse_html(text: str) -> str:
+    """Text without tags. Raises BadRequest for a tag that is unknown, unclosed or wrongly nested."""
+    open_tags: list[str] = []
+    out: list[str] = []
+    end = 0
+    for found in TOKEN.finditer(text):
+        out.append(html.unescape(text[end : found.start()]))
+        end = found.end()
+        offset = len(text[: found.start()].encode())
+        if found.group(2) is None:
+            raise BadRequest(f"Bad Request: can't parse entities: Unclosed start tag at byte offset {offset}")
+        name = found.group(2).split(maxsplit=1)[0].lower() if found.group(2).strip() else ""
+        if found.group(1):
+            if not open_tags or open_tags.pop() != name:
+                raise BadRequest(f"Bad Request: can't parse entities: Unmatched end tag at byte offset {offset}")
+        elif name not in TAGS:
+            raise BadRequest(f'Bad Request: can\'t parse entities: Unsupported start tag "{name}" at byte offset {offset}')
+        else:
+            open_tags.append(name)
+    if open_tags:
+        raise BadRequest(f'Bad Request: can\'t parse entities: Can\'t find end tag corresponding to start tag "{open_tags[-1]}"')
+    out.append(html.unescape(text[end:]))
+    return "".join(out)
+
+
+def read_keyboard(raw: str | None) -> list[list[dict[str, str]]]:
+    """Inline keyboard rows. Raises BadRequest."""
+    if not raw:
+        return []
+    try:
+        rows = json.loads(raw)["inline_keyboard"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadRequest("Bad Request: can't parse reply keyboard markup JSON object") from error
+    for button in (button for row in rows for button in row):
+        if set(button) not in ({"text", "callback_data"}, {"text", "url"}) or not button["text"]:
+            raise BadRequest("Bad Request: can't parse inline keyboard button")
+        data = button.get("callback_data")
+        if data is not None and not 1 <= len(data.encode()) <= CALLBACK:
+            raise BadRequest("Bad Request: BUTTON_DATA_INVALID")
+    if sum(len(row) for row in rows) > 100 or any(not row for row in rows):
+        raise BadRequest("Bad Request: bad inline keyboard")
+    return rows  # type: ignore[no-any-return]

@@ -1,0 +1,312 @@
+"""Fake Telegram: users, chats, messages, updates; webhook and getUpdates as exclusive as the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import defaultdict, deque
+from typing import Any
+
+from apps.sandbox.fakes.journal import Journal
+from apps.sandbox.fakes.rules import ANSWER, CAPTION, LIMITED, METHODS, TEXT, BadRequest, check_parameters, read_keyboard, read_text
+
+MESSAGES_KEPT = 400  # of one chat, in memory and on the page
+
+
+class Answer(Exception):
+    """A refusal as Telegram words it."""
+
+    def __init__(self, code: int, description: str, **parameters: Any) -> None:
+        super().__init__(description)
+        self.code, self.description, self.parameters = code, description, parameters
+
+
+class Limits:
+    """`rate` messages a second for the bot, one a second to a chat, with the tolerance for bursts Telegram shows."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self._bot = (rate, time.monotonic())
+        self._chats: dict[int, tuple[float, float]] = {}
+
+    def check(self, chat_id: int) -> None:
+        scale = max(1.0, self.rate / 30)
+        now = time.monotonic()
+        bot = self._level(self._bot, self.rate * 1.1, self.rate * 1.5, now)
+        chat = self._level(self._chats.get(chat_id, (6 * scale, now)), 1.2 * scale, 6 * scale, now)
+        if bot < 1 or chat < 1:
+            raise Answer(429, "Too Many Requests: retry after 1", retry_after=1)
+        self._bot, self._chats[chat_id] = (bot - 1, now), (chat - 1, now)
+
+    def _level(self, held: tuple[float, float], rate: float, size: float, now: float) -> float:
+        return min(size, held[0] + (now - held[1]) * rate)
+
+
+class FakeTelegram:
+    """State and methods. `changed` wakes whoever waits for news."""
+
+    def __init__(self, journal: Journal, *, rate: float = 30.0) -> None:
+        self.journal = journal
+        self.limits = Limits(rate)
+        self.users: dict[int, dict[str, Any]] = {}
+        self.chats: dict[int, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=MESSAGES_KEPT))
+        self.webhook: dict[str, Any] = {"url": ""}
+        self.pending: dict[int, dict[str, Any]] = {}  # update_id → update, in order
+        self.answers: deque[dict[str, Any]] = deque(maxlen=200)
+        self.commands: list[dict[str, str]] = []
+        self.last_update = 1000
+        self.last_message = 0
+        self.sequence = 0
+        self.sent = 0  # messages accepted since start, for benchmarks
+        self.changed = asyncio.Condition()
+        self._poller = 0
+        for event in journal.replay():
+            self._apply(event)
+
+    # -- changes, each one line of the journal -------------------------------------------------------------------------
+
+    def _record(self, kind: str, **values: Any) -> None:
+        event = {"kind": kind, **values}
+        self._apply(event)
+        self.journal.write(event)
+
+    def _apply(self, event: dict[str, Any]) -> None:
+        self.sequence += 1
+        getattr(self, f"_on_{event['kind']}")(event)
+
+    def _on_user(self, event: dict[str, Any]) -> None:
+        user = event["user"]
+        self.users[user["id"]] = {"blocked": False, **self.users.get(user["id"], {}), **user}
+
+    def _on_message(self, event: dict[str, Any]) -> None:
+        message = {**event["message"], "sequence": self.sequence}
+        self.last_message = max(self.last_message, message["message_id"])
+        self.chats[message["chat_id"]].append(message)
+
+    def _on_edit(self, event: dict[str, Any]) -> None:
+        message = self._find(event["chat_id"], event["message_id"])
+        if message is not None:
+            message.update(event["values"], sequence=self.sequence)
+
+    def _on_delete(self, event: dict[str, Any]) -> None:
+        message = self._find(event["chat_id"], event["message_id"])
+        if message is not None:
+            message.update(deleted=True, sequence=self.sequence)
+
+    def _on_update(self, event: dict[str, Any]) -> None:
+        update = event["update"]
+        self.last_update = max(self.last_update, update["update_id"])
+        self.pending[update["update_id"]] = update
+
+    def _on_confirm(self, event: dict[str, Any]) -> None:
+        for update_id in event["ids"]:
+            self.pending.pop(update_id, None)
+
+    def _on_webhook(self, event: dict[str, Any]) -> None:
+        self.webhook = event["webhook"]
+
+    def _on_answer(self, event: dict[str, Any]) -> None:
+        self.answers.append({**event["answer"], "sequence": self.sequence})
+
+    def _find(self, chat_id: int, message_id: int) -> dict[str, Any] | None:
+        return next((m for m in self.chats[chat_id] if m["message_id"] == message_id and not m.get("deleted")), None)
+
+    # -- what people do ------------------------------------------------------------------------------------------------
+
+    def add_user(self, user_id: int, name: str, language: str = "id", **more: Any) -> None:
+        self._record("user", user={"id": user_id, "name": name, "language": language, **more})
+
+    def _person(self, user_id: int) -> dict[str, Any]:
+        user = self.users.get(user_id, {"name": f"Pembeli {user_id}", "language": "id"})
+        person = {"id": user_id, "is_bot": False, "first_name": user["name"], "language_code": user["language"]}
+        return {**person, "username": user["username"]} if user.get("username") else person
+
+    def _put_update(self, **body: Any) -> int:
+        self._record("update", update={"update_id": self.last_update + 1, **body})
+        return self.last_update
+
+    def say(self, user_id: int, text: str, *, chat_id: int | None = None, extra: dict[str, Any] | None = None) -> int:
+        """A person writes; returns the update's id."""
+        place = user_id if chat_id is None else chat_id
+        kind = "private" if place > 0 else "group"
+        message_id = self.last_message + 1
+        self._record(
+            "message",
+            message={"message_id": message_id, "chat_id": place, "from": "buyer", "text": text, "date": int(time.time())},
+        )
+        person = self._person(user_id)
+        chat = {"id": place, "type": kind, "first_name": person["first_name"]}
+        if kind == "group":
+            chat = {"id": place, "type": kind, "title": "Grup"}
+        message = {"message_id": message_id, "date": int(time.time()), "chat": chat, "from": person}
+        return self._put_update(message={**message, **({"text": text} if text else {}), **(extra or {})})
+
+    def press(self, user_id: int, message_id: int, data: str) -> int:
+        """A person presses an inline button; returns the update's id."""
+        place = next((c for c in (user_id,) if self._find(c, message_id)), user_id)
+        shown = self._find(place, message_id) or {"message_id": message_id}
+        message: dict[str, Any] = {
+            "message_id": message_id, "date": int(time.time()), "chat": {"id": place, "type": "private", "first_name": "x"},
+        }  # fmt: skip
+        if shown.get("photo"):
+            message["photo"] = [{"file_id": shown["photo"], "file_unique_id": shown["photo"], "width": 1, "height": 1}]
+        else:
+            message["text"] = shown.get("text", "") or "…"
+        query = {"id": f"q{self.last_update + 1}", "from": self._person(user_id), "chat_instance": "1", "data": data, "message": message}
+        return self._put_update(callback_query=query)
+
+    def block(self, user_id: int, blocked: bool) -> None:
+        """A person blocks the bot, or lets it in again."""
+        self._record("user", user={"id": user_id, "blocked": blocked})
+
+    # -- methods of the Bot API ----------------------------------------------------------------------------------------
+
+    def call(self, method: str, params: dict[str, Any]) -> Any:
+        """One method but getUpdates. Raises Answer."""
+        if method not in METHODS:
+            raise Answer(404, "Not Found")
+        try:
+            check_parameters(method, params)
+            if method in LIMITED:
+                self._check_chat(int(params["chat_id"]))
+            result = getattr(self, f"_{method}")(params)
+        except BadRequest as error:
+            raise Answer(400, str(error)) from error
+        except ValueError as error:
+            raise Answer(400, "Bad Request: a number is expected") from error
+        if method in LIMITED:
+            self.sent += 1
+        return result
+
+    def _check_chat(self, chat_id: int) -> None:
+        if chat_id > 0 and chat_id not in self.users and not self.chats[chat_id]:
+            raise Answer(400, "Bad Request: chat not found")
+        if self.users.get(chat_id, {}).get("blocked"):
+            raise Answer(403, "Forbidden: bot was blocked by the user")
+        self.limits.check(chat_id)
+
+    def _getMe(self, params: dict[str, Any]) -> Any:
+        return {"id": 1000001, "is_bot": True, "first_name": "Toko", "username": "toko_bot"}
+
+    def _setMyCommands(self, params: dict[str, Any]) -> Any:
+        self.commands = json.loads(params["commands"])
+        return True
+
+    def _setWebhook(self, params: dict[str, Any]) -> Any:
+        known = {"url": params["url"], "secret": params.get("secret_token", "")}
+        self._record("webhook", webhook=known)
+        if params.get("drop_pending_updates") in ("true", True):
+            self._record("confirm", ids=list(self.pending))
+        return True
+
+    def _deleteWebhook(self, params: dict[str, Any]) -> Any:
+        self._record("webhook", webhook={"url": ""})
+        return True
+
+    def _getWebhookInfo(self, params: dict[str, Any]) -> Any:
+        return {"url": self.webhook["url"], "has_custom_certificate": False, "pending_update_count": len(self.pending)}
+
+    def _send(self, params: dict[str, Any], **content: Any) -> Any:
+        chat_id, message_id = int(params["chat_id"]), self.last_message + 1
+        keyboard = read_keyboard(params.get("reply_markup"))
+        message = {
+            "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(time.time()), "keyboard": keyboard, **content,
+        }  # fmt: skip
+        self._record("message", message=message)
+        result: dict[str, Any] = {"message_id": message_id, "date": message["date"], "chat": {"id": chat_id, "type": "private"}}
+        if content.get("photo"):
+            file_id = content["photo"]
+            result["photo"] = [{"file_id": file_id, "file_unique_id": file_id, "width": 90, "height": 90}]
+        return result
+
+    def _sendMessage(self, params: dict[str, Any]) -> Any:
+        read_text(params["text"], params.get("parse_mode", ""), TEXT)
+        return self._send(params, text=params["text"], html=params.get("parse_mode") == "HTML")
+
+    def _file(self, value: Any) -> str:
+        if isinstance(value, bytes):
+            return self.journal.keep_blob(value)
+        if self.journal.blob(str(value)) is None:
+            raise BadRequest("Bad Request: wrong file identifier/HTTP URL specified")
+        return str(value)
+
+    def _caption(self, params: dict[str, Any]) -> dict[str, Any]:
+        caption = params.get("caption", "")
+        read_text(caption, params.get("parse_mode", ""), CAPTION, what="message caption")
+        return {"text": caption, "html": params.get("parse_mode") == "HTML"}
+
+    def _sendPhoto(self, params: dict[str, Any]) -> Any:
+        return self._send(params, photo=self._file(params["photo"]), **self._caption(params))
+
+    def _sendDocument(self, params: dict[str, Any]) -> Any:
+        name = getattr(params["document"], "name", "file")
+        return self._send(params, document=self._file(params["document"]), document_name=name, **self._caption(params))
+
+    def _edit(self, params: dict[str, Any], content: dict[str, Any]) -> Any:
+        message = self._find(int(params["chat_id"]), int(params["message_id"]))
+        if message is None or message["from"] != "bot":
+            raise BadRequest("Bad Request: message to edit not found")
+        if "text" in content and bool(message.get("photo") or message.get("document")) is not content.pop("is_caption"):
+            raise BadRequest("Bad Request: there is no text in the message to edit")
+        values = {**content, "keyboard": read_keyboard(params.get("reply_markup"))}
+        if all(message.get(name) == value for name, value in values.items()):
+            raise BadRequest(
+                "Bad Request: message is not modified: specified new message content and reply markup are exactly the same"
+            )
+        self._record("edit", chat_id=message["chat_id"], message_id=message["message_id"], values=values)
+        return {"message_id": message["message_id"], "date": message["date"], "chat": {"id": message["chat_id"], "type": "private"}}
+
+    def _editMessageText(self, params: dict[str, Any]) -> Any:
+        read_text(params["text"], params.get("parse_mode", ""), TEXT)
+        return self._edit(params, {"text": params["text"], "html": params.get("parse_mode") == "HTML", "is_caption": False})
+
+    def _editMessageCaption(self, params: dict[str, Any]) -> Any:
+        return self._edit(params, {**self._caption(params), "is_caption": True})
+
+    def _editMessageReplyMarkup(self, params: dict[str, Any]) -> Any:
+        return self._edit(params, {})
+
+    def _deleteMessage(self, params: dict[str, Any]) -> Any:
+        message = self._find(int(params["chat_id"]), int(params["message_id"]))
+        if message is None:
+            raise BadRequest("Bad Request: message to delete not found")
+        self._record("delete", chat_id=message["chat_id"], message_id=message["message_id"])
+        return True
+
+    def _answerCallbackQuery(self, params: dict[str, Any]) -> Any:
+        if len(params.get("text", "")) > ANSWER:
+            raise BadRequest("Bad Request: MESSAGE_TOO_LONG")
+        self._record("answer", answer={"query": params["callback_query_id"], "text": params.get("text", ""), "alert": str(params.get("show_alert", "")).lower() == "true"})
+        return True
+
+    # -- updates -------------------------------------------------------------------------------------------------------
+
+    async def get_updates(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Long polling. Raises Answer 409 while a webhook is set, and for an older poller when a second one comes."""
+        if self.webhook["url"]:
+            raise Answer(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first")
+        self._poller += 1
+        me = self._poller
+        offset, wait = int(params.get("offset") or 0), min(50, int(params.get("timeout") or 0))
+        if old := [i for i in self.pending if i < offset]:
+            self._record("confirm", ids=old)
+        deadline = time.monotonic() + wait
+        while not self.pending and (left := deadline - time.monotonic()) > 0:
+            async with self.changed:
+                try:
+                    await asyncio.wait_for(self.changed.wait(), min(left, 1.0))
+                except TimeoutError:
+                    pass
+            if self._poller != me:
+                raise Answer(409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running")
+            if self.webhook["url"]:
+                raise Answer(409, "Conflict: terminated by setWebhook request")
+        return [self.pending[i] for i in sorted(self.pending)[: int(params.get("limit") or 100)]]
+
+    async def wake(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    def confirm(self, update_id: int) -> None:
+        self._record("confirm", ids=[update_id])
