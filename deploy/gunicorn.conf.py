@@ -1,6 +1,7 @@
 """gunicorn: threads, few processes; workers die with their master."""
 
 import os
+from pathlib import Path
 
 from apps.base.tether import die_with_parent
 
@@ -16,7 +17,7 @@ graceful_timeout = 5
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # nosec B108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # nosec B108
 control_socket_disable = True
 
 

@@ -25,7 +25,7 @@ class Claimable(models.Model):
     that kills its worker is counted too; after the last of `DELAYS` it becomes a dead letter (`dead_at`).
     """
 
-    BELL: ClassVar[str]
+    BELL: ClassVar[str] = ""
     STEP: ClassVar[timedelta] = timedelta(seconds=30)
     LEASE: ClassVar[timedelta] = timedelta(seconds=90)
     DELAYS: ClassVar[tuple[int, ...]] = (1, 5, 30, 120, 600)  # seconds after the 1st, 2nd … failure

@@ -31,7 +31,7 @@ class _OpenOnAccess(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
         if isinstance(value, Sealed):
-            field = self.field
+            field: Any = self.field
             plain = open_sealed(value.raw, column=field.column_name, pk=instance.pk)
             value = instance.__dict__[field.attname] = field.decode(plain)
         return value
@@ -41,7 +41,7 @@ class _OpenOnAccess(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-class EncryptedField(models.Field):  # type: ignore[type-arg]
+class EncryptedField(models.Field):
     """Base of the encrypted columns: bytea holding `crypto.seal`.
 
     `column_name` is frozen for ever: it is part of what the ciphertext is bound to, whatever the model is called.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import connection, models
+from django.db.models.functions import Now
 
 SECONDS = 15.0
 
@@ -66,4 +67,4 @@ def renew_lease(held: Held) -> bool:
 
 def give_back(held: Held) -> None:
     """End it now, so that a standby need not wait."""
-    Lease.objects.filter(name=held.name, epoch=held.epoch).update(until=models.functions.Now())
+    Lease.objects.filter(name=held.name, epoch=held.epoch).update(until=Now())

@@ -40,7 +40,7 @@ class Setting(Generic[Value]):
             row = StoredSetting.objects.filter(name=self.name).first()
             self._value = self.default if row is None else row.value
             self._read = time.monotonic()
-        return self._value  # type: ignore[no-any-return]
+        return self._value
 
     def set(self, value: Value, *, actor: str) -> None:
         """Store and audit a new value."""

@@ -103,8 +103,12 @@ def file_of(content: bytes, name: str) -> InputFile:
     return InputFile(content, filename=name)
 
 
-DONE_TEXT = re.compile(r"not modified|query is too old|query id is invalid|message to delete not found|can't be deleted", re.I)
-ANEW_TEXT = re.compile(r"message to edit not found|can't be edited|no text in the message|no caption in the message", re.I)
+DONE_TEXT = re.compile(
+    r"not modified|query is too old|query id is invalid|message to delete not found|can't be deleted", re.I
+)
+ANEW_TEXT = re.compile(
+    r"message to edit not found|can't be edited|no text in the message|no caption in the message", re.I
+)
 PLAINER_TEXT = re.compile(r"can't parse|too long|text is empty|text must be non-empty|invalid.*entit", re.I)
 
 

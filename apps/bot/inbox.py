@@ -81,7 +81,7 @@ def handle(chat_id: Any, mine: InboundUpdate | None = None) -> dict[str, Any] | 
         spoken = _answer(update, reply)
         if spoken and mine is not None and update.pk == mine.pk:
             answer = spoken
-        elif spoken:
+        elif spoken and update.chat is not None:
             with transaction.atomic():
                 params = {k: v for k, v in spoken.items() if k != "method"}
                 outbox.send(update.chat, "answerCallbackQuery", params, kind=outbox.Kind.ANSWER)

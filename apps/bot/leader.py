@@ -72,7 +72,9 @@ class BotProcess:
         for task in tasks[1:]:
             task.cancel()
         if failure is not None:
-            log.error("the leader ends", extra={"action": "leader_ends", "error": f"{type(failure).__name__}: {failure}"})
+            log.error(
+                "the leader ends", extra={"action": "leader_ends", "error": f"{type(failure).__name__}: {failure}"}
+            )
             os._exit(1)  # threads may hang in the database: the supervisor starts a clean process
         await self._in_thread(lambda: leases.give_back(self.held) if self.held else None)
         os._exit(0)
@@ -112,7 +114,7 @@ class BotProcess:
         while not self.stopping.is_set():
             asked = time.monotonic()
             try:
-                if not await self._in_thread(lambda: leases.renew_lease(self.held)):  # type: ignore[arg-type]
+                if not await self._in_thread(lambda: leases.renew_lease(self.held)):
                     raise LeaseLost
                 self._good_until = asked + leases.SECONDS - MARGIN
                 if await self._in_thread(lambda: credential("TELEGRAM_BOT_TOKEN")) != token:

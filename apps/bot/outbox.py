@@ -16,7 +16,15 @@ from apps.bot.models import Chat, OutboundMessage, telegram_hash
 Kind = OutboundMessage.Kind
 State = OutboundMessage.State
 
-URGENCY = {Kind.GOODS: 0, Kind.INVOICE: 0, Kind.SNK: 0, Kind.REPLY: 1, Kind.ANSWER: 1, Kind.NOTICE: 2, Kind.BROADCAST: 3}
+URGENCY = {
+    Kind.GOODS: 0,
+    Kind.INVOICE: 0,
+    Kind.SNK: 0,
+    Kind.REPLY: 1,
+    Kind.ANSWER: 1,
+    Kind.NOTICE: 2,
+    Kind.BROADCAST: 3,
+}
 LIVES = {Kind.REPLY: timedelta(seconds=60), Kind.ANSWER: timedelta(seconds=10)}
 REPEATED = {Kind.GOODS, Kind.INVOICE, Kind.SNK}  # sent again when it may not have arrived
 

@@ -41,11 +41,11 @@ def merge(parts: list[Routes]) -> Routes:
                 if word in known:
                     raise DuplicateRoute(f"{kind}: {word!r}")
                 known[word] = handler
-        for kind in singles:
-            if getattr(part, kind) is not None:
-                if singles[kind] is not None:
-                    raise DuplicateRoute(kind)
-                singles[kind] = getattr(part, kind)
+        for kind, taken in singles.items():
+            offered = getattr(part, kind)
+            if offered is not None and taken is not None:
+                raise DuplicateRoute(kind)
+            singles[kind] = offered or taken
     return Routes(merged["commands"], merged["buttons"], merged["states"], **singles)
 
 

@@ -63,7 +63,9 @@ def send_screen(chat: Chat, screen: Screen, **about: Any) -> OutboundMessage:
     about.setdefault("kind", OutboundMessage.Kind.REPLY)
     html = {"parse_mode": "HTML", **screen.keyboard()}
     if screen.picture and len(screen.text) <= CAPTION_CHARS:
-        return outbox.send(chat, "sendPhoto", {"photo": {"picture": str(screen.picture)}, "caption": screen.text, **html}, **about)
+        return outbox.send(
+            chat, "sendPhoto", {"photo": {"picture": str(screen.picture)}, "caption": screen.text, **html}, **about
+        )
     return outbox.send(chat, "sendMessage", {"text": screen.text, **html}, **about)
 
 

@@ -22,7 +22,9 @@ class BadPicture(Exception):
 def keep_picture(content: bytes) -> Picture:
     """Keep a JPEG, PNG or WebP, re-encoded without metadata; the same picture is kept once. Raises BadPicture."""
     if len(content) > PICTURE_BYTES:
-        raise BadPicture(f"The picture has {len(content) // 1_000_000} MB; at most {PICTURE_BYTES // 1_000_000} MB are kept.")
+        raise BadPicture(
+            f"The picture has {len(content) // 1_000_000} MB; at most {PICTURE_BYTES // 1_000_000} MB are kept."
+        )
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -31,7 +33,13 @@ def keep_picture(content: bytes) -> Picture:
             image.thumbnail((SIDE, SIDE))
             out = io.BytesIO()
             image.convert("RGB").save(out, "JPEG", quality=85)
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
         raise BadPicture("Only JPEG, PNG and WebP pictures are kept.") from error
     data = out.getvalue()
     digest = hashlib.sha256(data).digest()

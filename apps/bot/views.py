@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from apps.base.credentials import credential
 from apps.bot import inbox, probe
+from apps.bot.models import InboundUpdate
 from apps.bot.outbox import bot_id
 from apps.bot.updates import NotAnUpdate
 
@@ -51,7 +52,7 @@ def telegram_webhook(request: HttpRequest) -> HttpResponse:
     return _handled(update)
 
 
-def _handled(update: inbox.InboundUpdate | None) -> HttpResponse:
+def _handled(update: InboundUpdate | None) -> HttpResponse:
     """Stored is stored: whatever handling does, Telegram hears 200."""
     answer = None
     if update is not None and update.next_at is not None:

@@ -68,13 +68,17 @@ def refuse_taken_port(bind: str, port: int) -> None:
         try:
             probe.bind((bind.strip("[]"), port))
         except OSError as error:
-            raise CannotStart(f"Port {port} on {bind} is taken ({error.strerror}). Try: PORT={port + 1} make run") from error
+            raise CannotStart(
+                f"Port {port} on {bind} is taken ({error.strerror}). Try: PORT={port + 1} make run"
+            ) from error
 
 
 def refuse_full_disk(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < NEEDED_BYTES:
-        raise CannotStart(f"The disk is full: {free // 2**20} MB free, the shop needs {NEEDED_BYTES // 2**20} MB to start.")
+        raise CannotStart(
+            f"The disk is full: {free // 2**20} MB free, the shop needs {NEEDED_BYTES // 2**20} MB to start."
+        )
 
 
 def one_at_a_time(folder: Path, stack: ExitStack) -> None:
@@ -211,7 +215,11 @@ def announce(shop: Shop, prepared: dict[str, Any]) -> None:
     base = f"http://{'localhost' if shop.bind == '127.0.0.1' else shop.bind}:{shop.port}"
     lines = ["", "autoorder runs. Ctrl-C stops it."]
     if shop.sandbox:
-        lines += ["", f"  Chat page (buy something)   {base}/sandbox/", f"  Gateway page (pay)          {base}/sandbox/gateway/"]
+        lines += [
+            "",
+            f"  Chat page (buy something)   {base}/sandbox/",
+            f"  Gateway page (pay)          {base}/sandbox/gateway/",
+        ]
     lines.append(f"  Dashboard                   {base}/{(value_of('ADMIN_PATH') or 'admin/').strip('/')}/")
     if prepared.get("password"):
         lines += ["", f"  First login: {prepared['login']} / {prepared['password']}", "  It is shown only this once."]

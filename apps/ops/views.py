@@ -19,7 +19,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_is_in_recovery()")
-            standby = cursor.fetchone()[0]  # type: ignore[index]
+            standby = cursor.fetchone()[0]
     except DatabaseError:
         standby = True
     return JsonResponse({"database": "failing" if standby else "ok"}, status=503 if standby else 200)

@@ -32,7 +32,7 @@ def processes(word: str, home: str) -> list[tuple[int, float]]:
             continue
         try:
             line = (entry / "cmdline").read_bytes().split(b"\0")
-            if word.encode() not in line or os.readlink(entry / "cwd") != home:
+            if word.encode() not in line or str((entry / "cwd").readlink()) != home:
                 continue
             started = float((entry / "stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
             if os.getpgid(int(entry.name)) == int(entry.name):
@@ -76,7 +76,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     diary = Diary(folder().parent / "watch.jsonl")
     diary.write(action="started", pid=os.getpid())
-    home = os.getcwd()
+    home = str(Path.cwd())
     while True:
         look(diary, home)
         time.sleep(LOOK)

@@ -24,8 +24,7 @@ def delivered_without_cover() -> Iterable[str]:
     yield from map(str, sent.filter(counted | content | made).values_list("pk", flat=True))
     paid = Sum("payments__received", filter=Q(payments__received__isnull=False))
     short = Order.objects.filter(state__in=["paid", "delivered"]).annotate(money=paid)
-    for number in short.filter(Q(money__isnull=True) | Q(money__lt=F("total"))).values_list("number", flat=True):
-        yield number
+    yield from short.filter(Q(money__isnull=True) | Q(money__lt=F("total"))).values_list("number", flat=True)
 
 
 @register("seats", "no seat belongs to two running orders, and no plain unit once sold is for sale again")

@@ -64,14 +64,14 @@ def is_sold_out(product: Product) -> bool:
 
 def variant_on_sale(variant_id: int) -> Variant | None:
     return (
-        Variant.objects.select_related("product")
-        .filter(pk=variant_id, is_active=True, product__is_active=True)
-        .first()
+        Variant.objects.select_related("product").filter(pk=variant_id, is_active=True, product__is_active=True).first()
     )
 
 
 def variants_of(product_id: int) -> list[Variant]:
-    rows = Variant.objects.select_related("product").filter(product_id=product_id, is_active=True, product__is_active=True)
+    rows = Variant.objects.select_related("product").filter(
+        product_id=product_id, is_active=True, product__is_active=True
+    )
     return list(rows[:12])
 
 

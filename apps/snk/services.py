@@ -47,7 +47,9 @@ def dispatch_terms(*, order_id: Any) -> int:
 
 def _dispatch(order: Order, product: Product, terms: Terms) -> int:
     with transaction.atomic():
-        made = Dispatch.objects.bulk_create([Dispatch(order=order, product=product, terms=terms)], ignore_conflicts=True)
+        made = Dispatch.objects.bulk_create(
+            [Dispatch(order=order, product=product, terms=terms)], ignore_conflicts=True
+        )
         if not Dispatch.objects.filter(pk=made[0].pk).exists():
             return 0
         long = len(terms.text) > TEXT_CHARS

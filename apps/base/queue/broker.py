@@ -22,7 +22,7 @@ RETURNING id, payload
 """
 
 
-class BellBroker(ORM):  # type: ignore[misc]
+class BellBroker(ORM):
     """The ORM broker with SKIP LOCKED and NOTIFY after commit."""
 
     _looked = 0.0
@@ -34,7 +34,7 @@ class BellBroker(ORM):  # type: ignore[misc]
                 "INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, clock_timestamp()) RETURNING id",
                 [self.list_key or Conf.CLUSTER_NAME, task],
             )
-            pk = cursor.fetchone()[0]  # type: ignore[index]
+            pk = cursor.fetchone()[0]
         wake(BELL_CHANNEL)
         return pk
 

@@ -26,7 +26,7 @@ LOOK = 0.2  # seconds between two looks at the children
 HEARTBEAT = 5.0  # seconds between two heartbeat tasks
 
 
-class StrictSentinel(Sentinel):  # type: ignore[misc]
+class StrictSentinel(Sentinel):
     """Ends itself, and by PDEATHSIG its children, instead of reviving one child."""
 
     def reincarnate(self, process: Any) -> None:
@@ -36,7 +36,7 @@ class StrictSentinel(Sentinel):  # type: ignore[misc]
         super().reincarnate(process)
 
 
-class StrictCluster(Cluster):  # type: ignore[misc]
+class StrictCluster(Cluster):
     """A cluster whose every process dies with its parent, and whose main dies with its sentinel."""
 
     def start(self) -> int:

@@ -26,7 +26,7 @@ RETURNING id
 
 def ringing_models() -> list[type[Claimable]]:
     """Every concrete Claimable with a bell (the outbox has none: its sender looks for itself)."""
-    return [m for m in apps.get_models() if issubclass(m, Claimable) and getattr(m, "BELL", "")]
+    return [m for m in apps.get_models() if issubclass(m, Claimable) and m.BELL]
 
 
 def tick() -> int:

@@ -88,7 +88,14 @@ def turn(done: Iterable[Sent], *, epoch: int, room: int, silent: list[str], urge
 
 
 def _claim(*, epoch: int, room: int, silent: list[str], urgency: int) -> list[Any]:
-    values = {"epoch": epoch, "lease": LEASE, "silent": silent, "urgency": urgency, "window": WINDOW, "room": room}
+    values: dict[str, Any] = {
+        "epoch": epoch,
+        "lease": LEASE,
+        "silent": silent,
+        "urgency": urgency,
+        "window": WINDOW,
+        "room": room,
+    }
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, values)
         return [row[0] for row in cursor.fetchall()]

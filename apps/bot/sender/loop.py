@@ -123,7 +123,10 @@ class Sender:
             outcome = Outcome(Verdict.NOT_SENT, "the lease ran out before the call")
         if outcome.verdict is Verdict.PARK:
             whole_bot = self.pace.parked(chat, outcome.retry_after)
-            log.warning("Telegram asks for a pause", extra={"action": "parked", "whole_bot": whole_bot, "seconds": outcome.retry_after})
+            log.warning(
+                "Telegram asks for a pause",
+                extra={"action": "parked", "whole_bot": whole_bot, "seconds": outcome.retry_after},
+            )
         self._done.append(desk.Sent(message, outcome))
         self._flying.pop(chat, None)
         self.bell.set()

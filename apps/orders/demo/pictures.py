@@ -21,9 +21,9 @@ def draw(title: str, colour: str) -> bytes:
         share = y / SIZE[1]
         pen.line([(0, y), (SIZE[0], y)], fill=tuple(int(a + (b - a) * share) for a, b in zip(top, bottom, strict=True)))
     pen.ellipse([560, -180, 980, 240], fill=tuple(min(255, part + 30) for part in top))
-    font = ImageFont.load_default(LETTER)
-    while font.getlength(title) > SIZE[0] - 120:
-        font = ImageFont.load_default(font.size - 4)
+    letter = LETTER
+    while (font := ImageFont.load_default(letter)).getlength(title) > SIZE[0] - 120:
+        letter -= 4
     pen.text((60, SIZE[1] - 150), title, font=font, fill="white")
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)

@@ -17,7 +17,11 @@ def rows_of_home(talk: Talk) -> list[list[Button]]:
         rows = [found[i : i + 2] for i in range(0, len(found), 2)]
         rows.append([Button(_("Semua produk"), "all:0"), Button(_("Cari"), "find")])
         rows.append([Button(_("Keranjang"), "cart"), Button(_("Pesanan saya"), "mine:0"), Button(_("Bantuan"), "help")])
-    if talk.chat.language == "id" and not talk.incoming.language.startswith(("id", "ms", "jv")) and talk.incoming.language:
+    if (
+        talk.chat.language == "id"
+        and not talk.incoming.language.startswith(("id", "ms", "jv"))
+        and talk.incoming.language
+    ):
         rows.insert(0, [Button("English", "lang:en")])
     return rows
 

@@ -46,7 +46,9 @@ def _order_screen(talk: Talk, order: Order) -> Screen:
         text = talk.say("order", order=order, lines=lines, invoice=invoice, state=state_label(order))
         rows: list[list[Button]] = []
         if order.state == OrderState.AWAITING_PAYMENT:
-            rows.append([Button(_("Cek pembayaran"), f"check:{order.number}"), Button(_("Batalkan"), f"cancel:{order.number}")])
+            rows.append(
+                [Button(_("Cek pembayaran"), f"check:{order.number}"), Button(_("Batalkan"), f"cancel:{order.number}")]
+            )
         if any(_may_see(line) for line in lines):
             rows.append([Button(_("Lihat barang"), f"goods:{order.number}")])
         rows.append([Button(_("‹ Kembali"), "mine:0"), home_button()])

@@ -19,8 +19,8 @@ OPENS_AT = Setting("gateway_failures", 3)
 PROBE = Setting("gateway_probe_seconds", 30)
 
 SLOT = """
-INSERT INTO orders_gatewaylane AS l (name, free_at, failures) VALUES (%(name)s, clock_timestamp() + %(gap)s, 0)
-ON CONFLICT (name) DO UPDATE SET free_at = GREATEST(l.free_at + %(gap)s, clock_timestamp())
+INSERT INTO orders_gatewaylane AS l (name, free_at, failures) VALUES (%(name)s, clock_timestamp() + make_interval(secs => %(gap)s), 0)
+ON CONFLICT (name) DO UPDATE SET free_at = GREATEST(l.free_at + make_interval(secs => %(gap)s), clock_timestamp())
 WHERE l.free_at <= clock_timestamp() AND (l.open_until IS NULL OR l.open_until <= clock_timestamp())
 RETURNING 1
 """
@@ -29,7 +29,7 @@ RETURNING 1
 def take_slot(name: str, gap: float) -> bool:
     """Whether the caller may call now; False: the lane is busy, or its breaker is open."""
     with connection.cursor() as cursor:
-        cursor.execute(SLOT, {"name": name, "gap": timedelta(seconds=gap)})
+        cursor.execute(SLOT, {"name": name, "gap": gap})
         return cursor.fetchone() is not None
 
 

@@ -112,7 +112,7 @@ def import_products(raw: bytes, *, actor: str) -> Imported:
             counts["variants_added" if added else "variants_changed"] += 1
         for product in known.values():
             send_errand(settings.TERMS_SET, product.pk)
-        audit.append("products.imported", "catalogue", actor=actor, **counts)
+        audit.append("products.imported", "catalogue", actor=actor, **dict[str, Any](counts))
     return Imported(**counts)
 
 

@@ -39,8 +39,8 @@ def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, c
     text = decode(raw)
     problems: list[str] = []
     units = []
-    for line, content in _pieces(text, separator):
-        content = _cleaned(content) if clean else content
+    for line, piece in _pieces(text, separator):
+        content = _cleaned(piece) if clean else piece
         if not content.strip():
             continue
         if problem := _problem(content, multi_line=separator is not None):

@@ -58,15 +58,21 @@ def read_table(raw: bytes, *, required: Sequence[str], known: Sequence[str]) -> 
     header_line, header = lines[0]
     names = [name.strip().lower() for name in header]
     problems = [f"line {header_line}: the column {name!r} is missing" for name in required if name not in names]
-    problems += [f"line {header_line}: the column {name!r} is not known" for name in names if name and name not in known]
-    problems += [f"line {header_line}: the column {name!r} stands twice" for name in set(names) if names.count(name) > 1 and name]
+    problems += [
+        f"line {header_line}: the column {name!r} is not known" for name in names if name and name not in known
+    ]
+    problems += [
+        f"line {header_line}: the column {name!r} stands twice" for name in set(names) if names.count(name) > 1 and name
+    ]
     if problems:
         raise BadFile(problems)
     if len(lines) == 1:
         raise BadFile(["the file has a header and no rows"])
     if len(lines) > ROWS:
         raise BadFile([f"the file has {len(lines):,} rows; at most {ROWS:,} are taken at once"])
-    too_wide = [f"line {n}: more cells than the header has columns" for n, cells in lines[1:] if len(cells) > len(names)]
+    too_wide = [
+        f"line {n}: more cells than the header has columns" for n, cells in lines[1:] if len(cells) > len(names)
+    ]
     if too_wide:
         raise BadFile(too_wide)
     return [Row(n, dict(zip(names, cells, strict=False))) for n, cells in lines[1:]]

@@ -47,7 +47,9 @@ class Product(models.Model):
     is_active = models.BooleanField("dijual", default=True)
     is_hidden = models.BooleanField("disembunyikan", default=False)
     min_quantity = models.PositiveSmallIntegerField("minimal", default=1, validators=[MinValueValidator(1)])
-    max_quantity = models.PositiveSmallIntegerField("maksimal", default=10, validators=[MinValueValidator(1), MaxValueValidator(1000)])
+    max_quantity = models.PositiveSmallIntegerField(
+        "maksimal", default=10, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
     warranty_days = models.PositiveSmallIntegerField("garansi (hari)", default=0)
     questions = models.JSONField("pertanyaan saat checkout", default=list, blank=True)
     promised_minutes = models.PositiveIntegerField("janji selesai (menit)", default=60)

@@ -73,7 +73,8 @@ class Seat(models.Model):
             pgtrigger.Protect(
                 name="plain_never_resold",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__is_shared=False, old__state="sold") & ~pgtrigger.Q(new__state__in=["sold", "quarantined"]),
+                condition=pgtrigger.Q(old__is_shared=False, old__state="sold")
+                & ~pgtrigger.Q(new__state__in=["sold", "quarantined"]),
             ),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
         ]

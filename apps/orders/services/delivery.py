@@ -74,12 +74,14 @@ def send_goods(order: Order, lines: Sequence[OrderLine], *, again: bool = False)
     units = [unit for part in goods for unit in part.units]
     long = sum(len(unit) + 1 for unit in units) > TEXT_CHARS
     text = render("goods", language, order=order, goods=goods, as_file=long, again=again)
-    news = {} if again else {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
+    news: dict[str, Any] = (
+        {} if again else {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
+    )
     # what was asked for again right now is no news, but still goods: it overtakes everything
     _send_text_or_file(order, text, "\n".join(units) if long else "", news)
 
 
-def _send_text_or_file(order: Order, text: str, document: str, news: dict[str, str]) -> None:
+def _send_text_or_file(order: Order, text: str, document: str, news: dict[str, Any]) -> None:
     goods = OutboundMessage.Kind.GOODS
     repeat = {"_repeat": render("repeat", order.buyer.language)}
     if document:
@@ -96,7 +98,9 @@ def record_sent(order_id: Any, line_id: Any = None) -> None:
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
         now = shop_now()
-        arrived = [line for line in _lines_of(order, line_id) if line.state in (LineState.ALLOCATED, LineState.UNDELIVERABLE)]
+        arrived = [
+            line for line in _lines_of(order, line_id) if line.state in (LineState.ALLOCATED, LineState.UNDELIVERABLE)
+        ]
         for line in arrived:
             move(line, LINE, LineState.SENT, sent_at=now)
         if not arrived:
@@ -138,7 +142,9 @@ def resend_undelivered(*, order_id: Any, actor: str) -> None:
     """Queue the undeliverable lines of one order afresh; also behind the admin's action."""
     with transaction.atomic():
         order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
-        stuck = list(order.lines.select_for_update(of=("self",)).select_related("product").filter(state=LineState.UNDELIVERABLE))
+        stuck = list(
+            order.lines.select_for_update(of=("self",)).select_related("product").filter(state=LineState.UNDELIVERABLE)
+        )
         for line in stuck:
             move(line, LINE, LineState.ALLOCATED)
         plain = [line for line in stuck if line.product.kind != Kind.MANUAL]
@@ -170,7 +176,7 @@ def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: st
 
 def send_made(order: Order, line: OrderLine) -> None:
     """The goods of one line made by hand, apart from the others."""
-    news = {"on_sent": MADE_SENT, "on_failed": MADE_FAILED, "about": f"made:{line.pk}"}
+    news: dict[str, Any] = {"on_sent": MADE_SENT, "on_failed": MADE_FAILED, "about": f"made:{line.pk}"}
     too_long = len(line.made_text or "") > TEXT_CHARS
     as_file = line.made_file is not None or too_long
     text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=as_file, again=False)
@@ -186,7 +192,7 @@ def send_file_again(order: Order, line: OrderLine) -> None:
     _send_made_file(order, line, text, {})
 
 
-def _send_made_file(order: Order, line: OrderLine, text: str, news: dict[str, str]) -> None:
+def _send_made_file(order: Order, line: OrderLine, text: str, news: dict[str, Any]) -> None:
     outbox.send(
         order.buyer, "sendDocument", {"caption": text, "parse_mode": "HTML"}, kind=OutboundMessage.Kind.GOODS,
         file=line.made_file, file_name=line.made_file_name or "barang", **news,

@@ -41,9 +41,7 @@ def _keep(slug: str, raw: bytes, bell: Doorbell) -> GatewayEvent:
         status=bell.status[:40], body=raw.decode(errors="replace").replace("\0", ""),
     )  # fmt: skip
     GatewayEvent.objects.bulk_create([event], ignore_conflicts=True)
-    same = GatewayEvent.objects.filter(
-        gateway=slug, accepted=True, transaction=event.transaction, status=event.status
-    )
+    same = GatewayEvent.objects.filter(gateway=slug, accepted=True, transaction=event.transaction, status=event.status)
     kept = same.get()
     if kept.pk != event.pk:  # a repeat rings again until the payment is final
         settled = Payment.objects.filter(reference=event.reference, closed_at__isnull=False).exists()
@@ -59,7 +57,7 @@ def _keep_refused(slug: str, raw: bytes, refusal: Refused) -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(COUNT, [slug])
-            times = cursor.fetchone()[0]  # type: ignore[index]
+            times = cursor.fetchone()[0]
         if times <= KEPT_REFUSED.get():
             GatewayEvent.objects.create(
                 gateway=slug, accepted=False, reason=refusal.reason[:80], next_at=None,

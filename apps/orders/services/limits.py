@@ -49,7 +49,9 @@ def check(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> None:
         raise Refusal("too_many_open", limit=OPEN_ORDERS.get())
     if Order.objects.filter(buyer=buyer, paid_at__isnull=False).exists():
         return
-    recent = list(Order.objects.filter(buyer=buyer, created_at__gt=now - timedelta(days=1)).order_by("-created_at")[:50])
+    recent = list(
+        Order.objects.filter(buyer=buyer, created_at__gt=now - timedelta(days=1)).order_by("-created_at")[:50]
+    )
     _check_wait(recent, now)
     for wanted in basket:
         if stock.needs_seats(wanted.variant):

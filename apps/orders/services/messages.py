@@ -73,7 +73,9 @@ def send_invoice(payment: Payment) -> None:
 def invoice_caption(payment: Payment) -> str:
     order = payment.order
     lines = list(order.lines.order_by("id"))
-    return render("invoice", order.buyer.language, order=order, payment=payment, lines=lines[:8], more=max(0, len(lines) - 8))
+    return render(
+        "invoice", order.buyer.language, order=order, payment=payment, lines=lines[:8], more=max(0, len(lines) - 8)
+    )
 
 
 def close_invoice(payment: Payment, template: str) -> None:

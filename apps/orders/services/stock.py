@@ -186,5 +186,3 @@ def held_by(buyer_id: Any, variant: Variant) -> int:
     """Seats of this variant's product that the buyer's unpaid orders hold."""
     mine = Q(line__order__buyer_id=buyer_id, line__order__state="awaiting_payment")
     return Seat.objects.filter(mine, state=SeatState.RESERVED, variant__product_id=variant.product_id).count()
-
-

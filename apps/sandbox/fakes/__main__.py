@@ -11,7 +11,13 @@ from aiohttp import web
 
 from apps.sandbox.fakes.server import World, make_app
 
-PEOPLE = [(701, "Sari", "id"), (702, "Dewi", "id"), (703, "Ahmad", "id"), (704, "Emma", "en"), (700, "Tono (pemilik)", "id")]
+PEOPLE = [
+    (701, "Sari", "id"),
+    (702, "Dewi", "id"),
+    (703, "Ahmad", "id"),
+    (704, "Emma", "en"),
+    (700, "Tono (pemilik)", "id"),
+]
 
 
 def main() -> None:

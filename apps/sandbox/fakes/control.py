@@ -21,7 +21,9 @@ class Control:
         telegram = self.world.telegram
         since, chat = int(request.query.get("since", 0)), int(request.query.get("chat", 0))
         messages = [m for m in telegram.chats[chat] if m["sequence"] > since] if chat else []
-        last = {c: max((m["message_id"] for m in ms if m["from"] == "bot"), default=0) for c, ms in telegram.chats.items()}
+        last = {
+            c: max((m["message_id"] for m in ms if m["from"] == "bot"), default=0) for c, ms in telegram.chats.items()
+        }
         return web.json_response(
             {
                 "sequence": telegram.sequence,
@@ -40,7 +42,9 @@ class Control:
     async def say(self, request: web.Request) -> web.Response:
         body = await request.json()
         chat = int(body["chat"]) if "chat" in body else None
-        update = self.world.telegram.say(int(body["user"]), str(body.get("text", "")), chat_id=chat, extra=body.get("extra"))
+        update = self.world.telegram.say(
+            int(body["user"]), str(body.get("text", "")), chat_id=chat, extra=body.get("extra")
+        )
         return await self._done(update_id=update)
 
     async def press(self, request: web.Request) -> web.Response:
@@ -81,7 +85,9 @@ class Control:
 
     async def counters(self, request: web.Request) -> web.Response:
         telegram = self.world.telegram
-        return web.json_response({"sent": telegram.sent, "pending": len(telegram.pending), "webhook": telegram.webhook["url"]})
+        return web.json_response(
+            {"sent": telegram.sent, "pending": len(telegram.pending), "webhook": telegram.webhook["url"]}
+        )
 
     async def _done(self, **more: Any) -> web.Response:
         await self.world.telegram.wake()

@@ -40,7 +40,17 @@ def stamp(seconds: float) -> str:
 class FakePakasir:
     """Transactions and rules."""
 
-    def __init__(self, journal: Journal, faults: Faults, *, project: str, key: str, secret: str, shop_url: str, strict: bool = True) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        faults: Faults,
+        *,
+        project: str,
+        key: str,
+        secret: str,
+        shop_url: str,
+        strict: bool = True,
+    ) -> None:
         self.journal, self.faults = journal, faults
         self.project, self.key, self.secret, self.shop_url, self.strict = project, key, secret, shop_url, strict
         self.transactions: dict[str, dict[str, Any]] = {}
@@ -81,7 +91,12 @@ class FakePakasir:
         self._check_project(project)
         self._check_make_rate()
         amount = body.get("amount")
-        if set(body) != {"method", "amount"} or body["method"] != "qris" or not isinstance(amount, int) or not 500 <= amount <= 10_000_000:
+        if (
+            set(body) != {"method", "amount"}
+            or body["method"] != "qris"
+            or not isinstance(amount, int)
+            or not 500 <= amount <= 10_000_000
+        ):
             raise Refusal(400, "Invalid request")
         known = self.transactions.get(self.by_order.get(order_id, ""))
         if known is not None and known["amount"] != amount:

@@ -16,7 +16,10 @@ MESSAGE = {"chat_id", "parse_mode", "reply_markup", "disable_notification"}
 METHODS: dict[str, tuple[set[str], set[str]]] = {  # method → required, allowed beside
     "getMe": (set(), set()),
     "getUpdates": (set(), {"offset", "limit", "timeout", "allowed_updates"}),
-    "setWebhook": ({"url"}, {"secret_token", "allowed_updates", "max_connections", "ip_address", "drop_pending_updates"}),
+    "setWebhook": (
+        {"url"},
+        {"secret_token", "allowed_updates", "max_connections", "ip_address", "drop_pending_updates"},
+    ),
     "deleteWebhook": (set(), {"drop_pending_updates"}),
     "getWebhookInfo": (set(), set()),
     "setMyCommands": ({"commands"}, {"language_code", "scope"}),
@@ -29,9 +32,32 @@ METHODS: dict[str, tuple[set[str], set[str]]] = {  # method → required, allowe
     "deleteMessage": ({"chat_id", "message_id"}, set()),
     "answerCallbackQuery": ({"callback_query_id"}, {"text", "show_alert"}),
 }
-LIMITED = {"sendMessage", "sendPhoto", "sendDocument", "editMessageText", "editMessageCaption", "editMessageReplyMarkup"}
+LIMITED = {
+    "sendMessage",
+    "sendPhoto",
+    "sendDocument",
+    "editMessageText",
+    "editMessageCaption",
+    "editMessageReplyMarkup",
+}
 
-TAGS = {"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "a", "code", "pre", "blockquote", "tg-spoiler", "span"}
+TAGS = {
+    "b",
+    "strong",
+    "i",
+    "em",
+    "u",
+    "ins",
+    "s",
+    "strike",
+    "del",
+    "a",
+    "code",
+    "pre",
+    "blockquote",
+    "tg-spoiler",
+    "span",
+}
 TOKEN = re.compile(r"<(/?)([^<>]*)>|<")
 
 
@@ -75,11 +101,15 @@ def parse_html(text: str) -> str:
             if not open_tags or open_tags.pop() != name:
                 raise BadRequest(f"Bad Request: can't parse entities: Unmatched end tag at byte offset {offset}")
         elif name not in TAGS:
-            raise BadRequest(f'Bad Request: can\'t parse entities: Unsupported start tag "{name}" at byte offset {offset}')
+            raise BadRequest(
+                f'Bad Request: can\'t parse entities: Unsupported start tag "{name}" at byte offset {offset}'
+            )
         else:
             open_tags.append(name)
     if open_tags:
-        raise BadRequest(f'Bad Request: can\'t parse entities: Can\'t find end tag corresponding to start tag "{open_tags[-1]}"')
+        raise BadRequest(
+            f"Bad Request: can't parse entities: Can't find end tag corresponding to start tag \"{open_tags[-1]}\""
+        )
     out.append(html.unescape(text[end:]))
     return "".join(out)
 
@@ -100,4 +130,4 @@ def read_keyboard(raw: str | None) -> list[list[dict[str, str]]]:
             raise BadRequest("Bad Request: BUTTON_DATA_INVALID")
     if sum(len(row) for row in rows) > 100 or any(not row for row in rows):
         raise BadRequest("Bad Request: bad inline keyboard")
-    return rows  # type: ignore[no-any-return]
+    return rows

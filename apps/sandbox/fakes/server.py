@@ -22,12 +22,29 @@ UPLOAD_BYTES = 50_000_000
 class World:
     """Both fakes and their switches."""
 
-    def __init__(self, folder: Path, *, token: str, key: str, secret: str, project: str, shop_url: str, rate: float, strict: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        token: str,
+        key: str,
+        secret: str,
+        project: str,
+        shop_url: str,
+        rate: float,
+        strict: bool = True,
+    ) -> None:
         self.token = token
         self.faults = Faults()
         self.telegram = FakeTelegram(Journal(folder, "telegram"), rate=rate)
         self.pakasir = FakePakasir(
-            Journal(folder, "pakasir"), self.faults, project=project, key=key, secret=secret, shop_url=shop_url, strict=strict
+            Journal(folder, "pakasir"),
+            self.faults,
+            project=project,
+            key=key,
+            secret=secret,
+            shop_url=shop_url,
+            strict=strict,
         )
         self.session: aiohttp.ClientSession | None = None
         self.background: set[asyncio.Task[Any]] = set()

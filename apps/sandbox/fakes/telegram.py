@@ -9,7 +9,17 @@ from collections import defaultdict, deque
 from typing import Any
 
 from apps.sandbox.fakes.journal import Journal
-from apps.sandbox.fakes.rules import ANSWER, CAPTION, LIMITED, METHODS, TEXT, BadRequest, check_parameters, read_keyboard, read_text
+from apps.sandbox.fakes.rules import (
+    ANSWER,
+    CAPTION,
+    LIMITED,
+    METHODS,
+    TEXT,
+    BadRequest,
+    check_parameters,
+    read_keyboard,
+    read_text,
+)
 
 MESSAGES_KEPT = 400  # of one chat, in memory and on the page
 
@@ -133,7 +143,13 @@ class FakeTelegram:
         message_id = self.last_message + 1
         self._record(
             "message",
-            message={"message_id": message_id, "chat_id": place, "from": "buyer", "text": text, "date": int(time.time())},
+            message={
+                "message_id": message_id,
+                "chat_id": place,
+                "from": "buyer",
+                "text": text,
+                "date": int(time.time()),
+            },
         )
         person = self._person(user_id)
         chat = {"id": place, "type": kind, "first_name": person["first_name"]}
@@ -153,7 +169,13 @@ class FakeTelegram:
             message["photo"] = [{"file_id": shown["photo"], "file_unique_id": shown["photo"], "width": 1, "height": 1}]
         else:
             message["text"] = shown.get("text", "") or "…"
-        query = {"id": f"q{self.last_update + 1}", "from": self._person(user_id), "chat_instance": "1", "data": data, "message": message}
+        query = {
+            "id": f"q{self.last_update + 1}",
+            "from": self._person(user_id),
+            "chat_instance": "1",
+            "data": data,
+            "message": message,
+        }
         return self._put_update(callback_query=query)
 
     def block(self, user_id: int, blocked: bool) -> None:
@@ -214,7 +236,11 @@ class FakeTelegram:
             "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(time.time()), "keyboard": keyboard, **content,
         }  # fmt: skip
         self._record("message", message=message)
-        result: dict[str, Any] = {"message_id": message_id, "date": message["date"], "chat": {"id": chat_id, "type": "private"}}
+        result: dict[str, Any] = {
+            "message_id": message_id,
+            "date": message["date"],
+            "chat": {"id": chat_id, "type": "private"},
+        }
         if content.get("photo"):
             file_id = content["photo"]
             result["photo"] = [{"file_id": file_id, "file_unique_id": file_id, "width": 90, "height": 90}]
@@ -255,11 +281,17 @@ class FakeTelegram:
                 "Bad Request: message is not modified: specified new message content and reply markup are exactly the same"
             )
         self._record("edit", chat_id=message["chat_id"], message_id=message["message_id"], values=values)
-        return {"message_id": message["message_id"], "date": message["date"], "chat": {"id": message["chat_id"], "type": "private"}}
+        return {
+            "message_id": message["message_id"],
+            "date": message["date"],
+            "chat": {"id": message["chat_id"], "type": "private"},
+        }
 
     def _editMessageText(self, params: dict[str, Any]) -> Any:
         read_text(params["text"], params.get("parse_mode", ""), TEXT)
-        return self._edit(params, {"text": params["text"], "html": params.get("parse_mode") == "HTML", "is_caption": False})
+        return self._edit(
+            params, {"text": params["text"], "html": params.get("parse_mode") == "HTML", "is_caption": False}
+        )
 
     def _editMessageCaption(self, params: dict[str, Any]) -> Any:
         return self._edit(params, {**self._caption(params), "is_caption": True})
@@ -277,7 +309,14 @@ class FakeTelegram:
     def _answerCallbackQuery(self, params: dict[str, Any]) -> Any:
         if len(params.get("text", "")) > ANSWER:
             raise BadRequest("Bad Request: MESSAGE_TOO_LONG")
-        self._record("answer", answer={"query": params["callback_query_id"], "text": params.get("text", ""), "alert": str(params.get("show_alert", "")).lower() == "true"})
+        self._record(
+            "answer",
+            answer={
+                "query": params["callback_query_id"],
+                "text": params.get("text", ""),
+                "alert": str(params.get("show_alert", "")).lower() == "true",
+            },
+        )
         return True
 
     # -- updates -------------------------------------------------------------------------------------------------------
@@ -285,7 +324,10 @@ class FakeTelegram:
     async def get_updates(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         """Long polling. Raises Answer 409 while a webhook is set, and for an older poller when a second one comes."""
         if self.webhook["url"]:
-            raise Answer(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first")
+            raise Answer(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+            )
         self._poller += 1
         me = self._poller
         offset, wait = int(params.get("offset") or 0), min(50, int(params.get("timeout") or 0))
@@ -299,7 +341,10 @@ class FakeTelegram:
                 except TimeoutError:
                     pass
             if self._poller != me:
-                raise Answer(409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running")
+                raise Answer(
+                    409,
+                    "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+                )
             if self.webhook["url"]:
                 raise Answer(409, "Conflict: terminated by setWebhook request")
         return [self.pending[i] for i in sorted(self.pending)[: int(params.get("limit") or 100)]]

@@ -21,7 +21,7 @@ class Command(ShopCommand):
         parser.add_argument("--fresh", action="store_true", help="what is late counts as wrong")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        results = []
+        results: list[dict[str, Any]] = []
         for invariant in self.progress(REGISTRY, "invariants"):
             broken = invariant.broken().__iter__()
             first = list(itertools.islice(broken, FIRST))

@@ -44,7 +44,9 @@ def refuse_other_kind(kind: str) -> None:
         return
     if kind == "shop":
         raise UsedWrongly("This database holds a sandbox: give the real shop a database of its own (DATABASE_URL).")
-    raise UsedWrongly("This database belongs to a real shop: set TELEGRAM_BOT_TOKEN, or give the sandbox a database of its own.")
+    raise UsedWrongly(
+        "This database belongs to a real shop: set TELEGRAM_BOT_TOKEN, or give the sandbox a database of its own."
+    )
 
 
 def first_password() -> str:

@@ -1,0 +1,47 @@
+# Two commands matter: `make run` and `make test`. Both make what they need.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+
+.PHONY: help run test lint types bench campaign lock locale map screenshots clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+.venv/.run: requirements.txt deploy/venv.sh
+	@sh deploy/venv.sh requirements.txt .venv/.run
+
+.venv/.dev: requirements-dev.txt requirements.txt deploy/venv.sh
+	@sh deploy/venv.sh requirements-dev.txt .venv/.dev .venv/.run
+
+run: .venv/.run ## start the shop (a sandbox without TELEGRAM_BOT_TOKEN)
+	@exec $(PY) manage.py up
+
+test: .venv/.dev ## the whole suite: real PostgreSQL, real browser
+	@sh deploy/chromium.sh
+	@$(PY) -m pytest
+
+lint: .venv/.dev ## ruff, mypy, bandit, djlint, missing migrations
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m bandit -q -c pyproject.toml -r apps autoorder manage.py
+	@$(PY) -m djlint --profile=django --lint templates/sandbox templates/admin --quiet
+	@$(PY) manage.py makemigrations --check --dry-run
+
+bench: .venv/.dev ## figures of the hot paths, against the fakes
+	@$(PY) -m bench
+
+campaign: .venv/.dev ## the full counts of kills and races (long)
+	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency
+
+lock: ## pin requirements.in and requirements-dev.in with hashes (needs uv)
+	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url -q -o requirements.txt
+	uv pip compile requirements-dev.in --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url -q -o requirements-dev.txt
+
+map: .venv/.run ## draw the dialogue map from the code
+	@$(PY) manage.py drawdialogue --write
+
+locale: .venv/.dev ## compile locale/*/LC_MESSAGES/django.po
+	@$(PY) -m tests.compile_locale
+
+clean: ## forget the virtual environment and caches, never var/
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,99 @@
+"""Named people and small builders. Sari buys, Budi sells, Tono owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+from apps.base import credentials
+from apps.base.stored import Setting
+from apps.orders.gateways import http, lanes
+from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.services import stock
+from apps.orders.services.stock import NewUnit
+from tests.driver import Buyer, Shop
+from tests.fakes import Fakes
+
+usual_flush = DatabaseOperations.execute_sql_flush
+
+
+def flush_append_only(self: DatabaseOperations, sql_list: list[str]) -> None:
+    """Between tests the append-only tables are emptied too."""
+    wrapped = ["SET session_replication_role = replica", *sql_list, "SET session_replication_role = origin"]
+    usual_flush(self, wrapped)
+
+
+DatabaseOperations.execute_sql_flush = flush_append_only  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def forget_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a process remembers for seconds would outlive a test."""
+    credentials._cache.clear()
+    monkeypatch.setattr(credentials, "FRESH", -1.0)
+    monkeypatch.setattr("apps.base.stored.FRESH", -1.0)
+    assert Setting
+    yield
+    credentials._cache.clear()
+    http._clients.clear()
+
+
+@pytest.fixture
+def fakes(tmp_path: Path) -> Iterator[Fakes]:
+    made = Fakes(tmp_path / "fakes")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def shop(db: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A shop with its credentials in force and lanes without waiting."""
+    monkeypatch.setattr(lanes, "MAKE", 0.0)
+    monkeypatch.setattr(lanes, "ASK", 0.0)
+    credentials.adopt_environment()
+    made = Shop(fakes)
+    fakes.do(lambda: fakes.world.telegram.add_user(700, "Tono"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sari(shop: Shop) -> Buyer:
+    return shop.buyer(701, "Sari")
+
+
+@pytest.fixture
+def dewi(shop: Shop) -> Buyer:
+    return shop.buyer(702, "Dewi")
+
+
+@pytest.fixture
+def tono(shop: Shop) -> Buyer:
+    return shop.buyer(700, "Tono")
+
+
+def make_product(
+    code: str = "spotify", *, kind: str = Kind.STOCK, price: int = 18_000, units: int = 0, seats: int = 1, **more: Any
+) -> Variant:
+    """A product with one variant and `units` units of stock."""
+    days, limit = more.pop("days", None), more.pop("content_limit", None)
+    category, _ = Category.objects.get_or_create(name="Streaming")
+    name = more.pop("name", code.title())
+    product = Product.objects.create(code=code, name=name, category=category, kind=kind, **more)
+    variant = Variant.objects.create(
+        product=product, name="", price=price, duration_days=days, content_limit=limit, seats_per_unit=seats
+    )
+    labels = [f"Profil {n} | PIN {n}{n}{n}{n}" for n in range(1, seats + 1)] if kind == Kind.SHARED else []
+    new = [NewUnit(f"{code}-{n:05d}@contoh.id|rahasia-{n}", labels) for n in range(1, units + 1)]
+    if new and kind != Kind.CONTENT:
+        stock.add_units(variant=variant, units=new, actor="test")
+    return variant
+
+
+@pytest.fixture
+def spotify(db: Any) -> Variant:
+    return make_product("spotify", units=3, name="Spotify Premium")

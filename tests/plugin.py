@@ -1,0 +1,81 @@
+"""Loaded before Django: a PostgreSQL of the tests' own, and an environment that no `.env` can disturb."""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.base import embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+FIXED = {
+    "AUTOORDER_ENV_FILE": str(ROOT / "var" / "no-env-file"),
+    "AUTOORDER_TESTS": "1",
+    "SANDBOX": "1",
+    "SECRET_KEY": "tests-only",
+    "FIELD_KEYS": f"k1:{KEY}",
+    "LOOKUP_KEY": KEY,
+    "AUDIT_KEY": KEY,
+    "METRICS_TOKEN": "metrics-token",
+    "TELEGRAM_WEBHOOK_SECRET": "webhook-secret",
+    "STORE_NAME": "Toko Maju",
+    "TIME_ZONE": "Asia/Jakarta",
+    "LANGUAGE_CODE": "id",
+}
+LEFT_OUT = ("TELEGRAM_BOT_TOKEN", "PUBLIC_URL", "OWNER_CHAT_IDS", "SELLER_CHAT_IDS", "ADMIN_PATH", "SENTRY_DSN", "DEBUG")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_database() -> None:
+    """One server for the run; the workers of xdist inherit its address."""
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=made(ROOT / "var" / "test")))
+    cluster = embedded.plan(folder)
+    embedded.initialise(cluster)
+    server = embedded.spawn_server(cluster, durable=False)
+    embedded.ensure_database(cluster)
+    os.environ["DATABASE_URL"] = cluster.url()
+    owner = os.getpid()
+
+    def stop() -> None:
+        if os.getpid() == owner:
+            embedded.stop_server(server)
+            shutil.rmtree(cluster.home, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+
+
+def made(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: Any, parser: Any, args: list[str]) -> None:
+    for name in LEFT_OUT:
+        os.environ.pop(name, None)
+    os.environ.update(FIXED)
+    os.environ["SANDBOX_URL"] = f"http://127.0.0.1:{free_port()}"
+    os.environ["AUTOORDER_RUN"] = tempfile.mkdtemp(prefix="autoorder-run-")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        try:
+            start_database()
+        except (embedded.CannotStart, subprocess.SubprocessError) as refusal:
+            raise SystemExit(str(refusal)) from refusal
+
