@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.urls import reverse_lazy
 from environ import FileAwareEnv
 
 from apps.base.environment import ROOT, env_file, sandbox_wanted, shop_folder
@@ -193,4 +195,54 @@ if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
         dsn=SENTRY_DSN, send_default_pii=False, include_local_variables=False, max_request_body_size="never"
     )
 
-UNFOLD = {"SITE_TITLE": STORE_NAME, "SITE_HEADER": STORE_NAME, "SITE_SYMBOL": "storefront"}
+
+def menu(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(name)}
+
+
+UNFOLD = {
+    "SITE_TITLE": STORE_NAME,
+    "SITE_HEADER": STORE_NAME,
+    "SITE_SYMBOL": "storefront",
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": "Jualan",
+                "items": [
+                    menu("Pesanan", "receipt_long", "admin:orders_order_changelist"),
+                    menu("Produk", "sell", "admin:orders_product_changelist"),
+                    menu("Varian & stok", "inventory_2", "admin:orders_variant_changelist"),
+                    menu("Isi stok", "key", "admin:orders_stockunit_changelist"),
+                    menu("Kategori", "category", "admin:orders_category_changelist"),
+                    menu("SNK", "gavel", "admin:snk_terms_changelist"),
+                ],
+            },
+            {
+                "title": "Uang",
+                "items": [
+                    menu("Pembayaran", "payments", "admin:orders_payment_changelist"),
+                    menu("Kabar gateway", "doorbell", "admin:orders_gatewayevent_changelist"),
+                    menu("Buku kas", "menu_book", "admin:orders_ledgerentry_changelist"),
+                ],
+            },
+            {
+                "title": "Pesan",
+                "items": [
+                    menu("Pesan masuk", "inbox", "admin:bot_inboundupdate_changelist"),
+                    menu("Pesan keluar", "outbox", "admin:bot_outboundmessage_changelist"),
+                    menu("Pesan bermasalah", "report", "dead-letters"),
+                    menu("Obrolan", "chat", "admin:bot_chat_changelist"),
+                ],
+            },
+            {
+                "title": "Penjagaan",
+                "items": [
+                    menu("Gangguan", "warning", "admin:base_incident_changelist"),
+                    menu("Catatan audit", "history", "admin:base_auditrow_changelist"),
+                    menu("Akun", "group", "admin:auth_user_changelist"),
+                ],
+            },
+        ],
+    },
+}

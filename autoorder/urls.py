@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from apps.bot.views import telegram_webhook
+from apps.ops import deadletters
 from apps.ops.views import live, ready
 from apps.orders.views import payment_webhook
 
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("payments/<slug:gateway>/webhook/", payment_webhook, name="payment-webhook"),
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),
+    path(f"{settings.ADMIN_PATH}pesan-bermasalah/", admin.site.admin_view(deadletters.page), name="dead-letters"),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 if settings.SANDBOX:

@@ -146,8 +146,9 @@ class Shop:
             return 0
         held = self.held or self.lead()
         if self.telegram is None:
-            from apps.bot.sender.loop import shop_telegram
             from django.conf import settings
+
+            from apps.bot.sender.loop import shop_telegram
 
             self.telegram = shop_telegram(settings.TELEGRAM_API_URLS)
         ready = desk.turn([], epoch=held.epoch, room=64, silent=[], urgency=3)
@@ -187,9 +188,17 @@ class Shop:
     def webhook(self, number: str, *, secret: str | None = "sandbox-webhook-secret", **changes: Any) -> Any:
         """The gateway's doorbell for an order, perhaps forged."""
         known = self.transaction(number)
-        body = {"txn_id": known["txn_id"], "order_id": number, "amount": known["amount"], "is_sandbox": True, "status": "completed"}
+        body = {
+            "txn_id": known["txn_id"],
+            "order_id": number,
+            "amount": known["amount"],
+            "is_sandbox": True,
+            "status": "completed",
+        }
         headers = {"X-Secret": secret} if secret is not None else {}
-        return self.http.post("/payments/pakasir/webhook/", {**body, **changes}, content_type="application/json", headers=headers)
+        return self.http.post(
+            "/payments/pakasir/webhook/", {**body, **changes}, content_type="application/json", headers=headers
+        )
 
     def pays(self, number: str) -> None:
         """The usual way: money, webhook, goods."""

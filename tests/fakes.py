@@ -20,7 +20,9 @@ PLENTY = 1_000_000.0  # messages a second: limits are tested on their own
 class Fakes:
     """Start, use from the test's thread, stop."""
 
-    def __init__(self, folder: Path, *, rate: float = PLENTY, strict: bool = False, shop_url: str = "http://127.0.0.1:9") -> None:
+    def __init__(
+        self, folder: Path, *, rate: float = PLENTY, strict: bool = False, shop_url: str = "http://127.0.0.1:9"
+    ) -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="fakes", daemon=True)
         self.thread.start()

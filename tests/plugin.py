@@ -33,7 +33,15 @@ FIXED = {
     "TIME_ZONE": "Asia/Jakarta",
     "LANGUAGE_CODE": "id",
 }
-LEFT_OUT = ("TELEGRAM_BOT_TOKEN", "PUBLIC_URL", "OWNER_CHAT_IDS", "SELLER_CHAT_IDS", "ADMIN_PATH", "SENTRY_DSN", "DEBUG")
+LEFT_OUT = (
+    "TELEGRAM_BOT_TOKEN",
+    "PUBLIC_URL",
+    "OWNER_CHAT_IDS",
+    "SELLER_CHAT_IDS",
+    "ADMIN_PATH",
+    "SENTRY_DSN",
+    "DEBUG",
+)
 
 
 def free_port() -> int:
@@ -78,4 +86,3 @@ def pytest_load_initial_conftests(early_config: Any, parser: Any, args: list[str
             start_database()
         except (embedded.CannotStart, subprocess.SubprocessError) as refusal:
             raise SystemExit(str(refusal)) from refusal
-

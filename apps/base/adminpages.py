@@ -1,0 +1,41 @@
+"""What our dashboard pages share: read-only lists, and actions behind a confirmation that is posted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """A list to look at: nothing is added, changed or deleted by field."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def sent_bytes(request: HttpRequest) -> bytes:
+    """What a form brought: its file, else its text."""
+    upload: Any = request.FILES.get("file")
+    return upload.read() if upload is not None else request.POST.get("text", "").encode()
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Who acts, for the audit."""
+    return f"user:{request.user.pk}"
+
+
+def page_context(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
+    """What the templates of our own pages need."""
+    return {**admin.site.each_context(request), "title": title, **more}

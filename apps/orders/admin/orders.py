@@ -1,0 +1,153 @@
+"""Orders with their timeline; what a hand can do is a service behind a posted confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context
+from apps.bot.templatetags.shop import rupiah
+from apps.orders.models import Order, OrderLine
+from apps.orders.services import delivery, payment, review
+from apps.orders.states import LineState, OrderState, WrongMove
+from apps.orders.timeline import timeline
+
+FILE_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something a hand can do to an order: when it is offered, what it does, in whose words."""
+
+    label: str
+    explains: str
+    offered: Callable[[Order], bool]
+    do: Callable[[Order, str], str]
+
+
+def _serve(order: Order, actor: str) -> str:
+    review.serve_reviewed_order(order_id=order.pk, actor=actor)
+    return "Barang sedang dikirim."
+
+
+def _refund(order: Order, actor: str) -> str:
+    return f"{rupiah(review.mark_refunded(order_id=order.pk, actor=actor))} dicatat kembali ke pembeli."
+
+
+def _resend(order: Order, actor: str) -> str:
+    delivery.resend_undelivered(order_id=order.pk, actor=actor)
+    return "Barang dikirim ulang."
+
+
+def _cancel(order: Order, actor: str) -> str:
+    done = payment.end_unpaid(order_id=order.pk, to=OrderState.CANCELLED, actor=actor)
+    return "Pesanan dibatalkan, stok kembali." if done else "Pesanan sudah tidak menunggu pembayaran."
+
+
+def _check(order: Order, actor: str) -> str:
+    payment.ask_soon(order=order)
+    return "Gateway sedang ditanya."
+
+
+ACTS = {
+    "kirim": Act("Kirim barang", "Uangnya cukup: ambil stok lagi dan kirim barang ke pembeli.", lambda o: o.state == "needs_review", _serve),
+    "kembalikan": Act("Uang sudah dikembalikan", "Catat bahwa uang yang perlu dicek sudah kamu kembalikan ke pembeli.",
+                      lambda o: o.payments.exclude(review="").exists(), _refund),
+    "ulang": Act("Kirim ulang", "Barang yang tidak sampai dikirim sekali lagi.",
+                 lambda o: o.lines.filter(state=LineState.UNDELIVERABLE).exists(), _resend),
+    "cek": Act("Cek pembayaran", "Tanya gateway sekarang.", lambda o: o.payments.filter(closed_at__isnull=True).exists(), _check),
+    "batal": Act("Batalkan", "Lepaskan stok; pembeli diberi tahu.", lambda o: o.state == "awaiting_payment", _cancel),
+}  # fmt: skip
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    list_display = ("number", "state", "amount", "buyer_name", "created_at", "paid_at", "review")
+    list_filter = ("state", "review")
+    search_fields = ("number__iexact", "payments__reference__iexact", "payments__transaction__iexact")
+    list_select_related = ("buyer",)
+    ordering = ("-id",)
+    fields = ("number", "state", "amount", "buyer_name", "created_at", "expires_at", "paid_at", "review")
+    readonly_fields = fields
+    change_form_template = "admin/shop/order.html"
+
+    @admin.display(description="Total")
+    def amount(self, order: Order) -> str:
+        return rupiah(order.total)
+
+    @admin.display(description="Pembeli")
+    def buyer_name(self, order: Order) -> str:
+        return str(order.buyer)
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<uuid:pk>/act/<slug:name>/", wrap(self.act_page), name="orders_order_act"),
+            path("baris/<uuid:pk>/selesai/", wrap(self.finish_page), name="orders_line_finish"),
+        ]
+        return own + super().get_urls()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        order = self.get_object(request, object_id)
+        extra = {}
+        if order is not None:
+            extra = {
+                "timeline": timeline(order),
+                "lines": order.lines.select_related("product").order_by("id"),
+                "acts": {name: act for name, act in ACTS.items() if act.offered(order)},
+            }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
+
+    def act_page(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
+        """Ask once, then call the service."""
+        order = get_object_or_404(Order, pk=pk)
+        act = ACTS.get(name)
+        if act is None:
+            raise Http404
+        here = reverse("admin:orders_order_change", args=[pk])
+        if request.method == "POST":
+            try:
+                messages.success(request, act.do(order, actor_of(request)))
+            except review.NotPossible as refusal:
+                messages.error(request, str(refusal))
+            except WrongMove:
+                messages.error(request, "Status pesanan baru saja berubah. Lihat lagi lalu coba sekali lagi.")
+            return redirect(here)
+        context = page_context(request, f"{act.label} · {order.number}", order=order, act=act, back=here)
+        return TemplateResponse(request, "admin/shop/act.html", context)
+
+    def finish_page(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """*Selesai*: what was made by hand, as text or file, goes to the buyer."""
+        line = get_object_or_404(OrderLine.objects.select_related("order", "product"), pk=pk)
+        here = reverse("admin:orders_order_change", args=[line.order_id])
+        context = page_context(request, f"Selesai · {line.name}", line=line, back=here)
+        if request.method == "POST":
+            text = request.POST.get("text", "").strip()
+            upload = request.FILES.get("file")
+            if not text and upload is None:
+                context["problem"] = "Isi teks atau pilih file: itu yang diterima pembeli."
+            elif upload is not None and (upload.size or 0) > FILE_BYTES:
+                context["problem"] = "File paling besar 10 MB."
+            else:
+                return self._finish(request, line, text, upload, here)
+        return TemplateResponse(request, "admin/shop/finish.html", context)
+
+    def _finish(self, request: HttpRequest, line: OrderLine, text: str, upload: Any, here: str) -> HttpResponse:
+        content = upload.read() if upload is not None else None
+        name = upload.name if upload is not None else ""
+        try:
+            delivery.finish_by_hand(line_id=line.pk, text=text, file=content, file_name=name, actor=actor_of(request))
+            messages.success(request, "Selesai. Barang sedang dikirim ke pembeli.")
+        except WrongMove:
+            messages.error(request, "Baris ini sudah selesai sebelumnya.")
+        return redirect(here)

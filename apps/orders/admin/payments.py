@@ -1,0 +1,63 @@
+"""Payments, what gateways told us (the refused ones with the reason), and the ledger."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from apps.base.adminpages import ReadOnlyAdmin
+from apps.base.claims import revive
+from apps.orders.models import GatewayEvent, LedgerEntry, Payment
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = (
+        "reference",
+        "state",
+        "amount",
+        "total_payment",
+        "received",
+        "review",
+        "created_at",
+        "next_at",
+        "closed_at",
+    )
+    list_filter = ("state", "review", "gateway")
+    search_fields = ("reference__iexact", "transaction__iexact")
+    ordering = ("-id",)
+    exclude = ("qr",)
+    actions = ("ask_again",)
+
+    @admin.action(description="Tanya gateway lagi")
+    def ask_again(self, request: HttpRequest, payments: QuerySet[Payment]) -> None:
+        open_ones = [payment for payment in payments if payment.closed_at is None]
+        for payment in open_ones:
+            revive(payment)
+        messages.success(request, f"{len(open_ones)} pembayaran akan ditanyakan lagi dalam beberapa detik.")
+
+
+@admin.register(GatewayEvent)
+class GatewayEventAdmin(ReadOnlyAdmin):
+    list_display = ("stored_at", "gateway", "accepted", "reason", "reference", "status", "times", "attempts")
+    list_filter = ("accepted", "gateway", "reason")
+    search_fields = ("reference__iexact", "transaction__iexact")
+    ordering = ("-id",)
+    fields = (
+        "gateway", "accepted", "reason", "transaction", "reference", "status", "times", "stored_at", "next_at", "last_error", "told",
+    )  # fmt: skip
+    readonly_fields = ("told",)
+
+    @admin.display(description="isi")
+    def told(self, event: GatewayEvent) -> str:
+        return str(event.body)[:2000]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "account", "amount", "currency", "order", "payment")
+    list_filter = ("account",)
+    search_fields = ("order__number__iexact",)
+    list_select_related = ("order", "payment")
+    ordering = ("-id",)

@@ -1,0 +1,103 @@
+"""Stock: what there is, without its contents; adding with a preview; taking back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, sent_bytes
+from apps.orders.importing.stock import import_stock, parse_units
+from apps.orders.importing.tables import BadFile
+from apps.orders.models import Seat, StockUnit, Variant
+from apps.orders.models.stock import content_hash
+from apps.orders.services.stock import count_up_to, withdraw_unit
+
+SAMPLE = 5
+COUNTED = 10_000
+
+
+@admin.register(Variant)
+class VariantAdmin(ReadOnlyAdmin):
+    list_display = ("full_name", "price", "duration_days", "free_seats", "add_stock")
+    list_filter = ("product__kind", "product__category")
+    search_fields = ("product__name", "product__code", "name")
+    list_select_related = ("product",)
+
+    @admin.display(description="Stok")
+    def free_seats(self, variant: Variant) -> int:
+        return count_up_to(variant, COUNTED)
+
+    @admin.display(description="")
+    def add_stock(self, variant: Variant) -> str:
+        url = reverse("admin:orders_variant_stock", args=[variant.pk])
+        return format_html('<a href="{}" class="font-semibold underline">Tambah stok</a>', url)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [path("<int:pk>/stok/", self.admin_site.admin_view(self.stock_page), name="orders_variant_stock")]
+        return own + super().get_urls()
+
+    def stock_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Paste or choose a file, see what would be added, then add it."""
+        variant = get_object_or_404(Variant.objects.select_related("product"), pk=pk)
+        back = reverse("admin:orders_variant_changelist")
+        context = page_context(request, f"Tambah stok · {variant.full_name}", variant=variant, back=back)
+        if request.method == "POST":
+            self._post(request, variant, context)
+            if context.get("done"):
+                return redirect(back)
+        return TemplateResponse(request, "admin/shop/stock.html", context)
+
+    def _post(self, request: HttpRequest, variant: Variant, context: dict[str, Any]) -> None:
+        raw = sent_bytes(request)
+        separator = request.POST.get("separator") or None
+        clean = "clean" in request.POST
+        try:
+            units = parse_units(raw, variant=variant, separator=separator, clean=clean)
+        except BadFile as error:
+            context["problems"] = error.problems[:20]
+            return
+        if "confirm" in request.POST:
+            done = import_stock(units, variant=variant, actor=actor_of(request))
+            messages.success(request, f"{done.added} ditambahkan, {done.skipped} dilewati karena sudah ada.")
+            context["done"] = True
+            return
+        marks = [content_hash(unit.content) for unit in units]
+        known = StockUnit.objects.filter(
+            product=variant.product, withdrawn_at__isnull=True, content_hash__in=marks
+        ).count()
+        context |= {
+            "units": units[:SAMPLE], "count": len(units), "known": known + len(marks) - len(set(marks)),
+            "text": raw.decode("utf-8-sig"), "separator": separator or "", "clean": clean,
+        }  # fmt: skip
+
+
+@admin.register(StockUnit)
+class StockUnitAdmin(ReadOnlyAdmin):
+    """Contents are not shown here: revealing one is an act of its own (issue 06)."""
+
+    list_display = ("short_id", "variant", "seats_sold", "added_at", "withdrawn_at")
+    list_filter = ("variant__product",)
+    list_select_related = ("variant__product",)
+    fields = ("variant", "added_at", "withdrawn_at")
+    actions = ("withdraw",)
+
+    @admin.display(description="Isi")
+    def short_id(self, unit: StockUnit) -> str:
+        return f"…{unit.pk.hex[-8:]}"
+
+    @admin.display(description="Slot terjual")
+    def seats_sold(self, unit: StockUnit) -> str:
+        states = list(Seat.objects.filter(unit=unit).values_list("state", flat=True))
+        return f"{states.count('sold')} / {len(states)}"
+
+    @admin.action(description="Tarik dari penjualan")
+    def withdraw(self, request: HttpRequest, units: QuerySet[StockUnit]) -> None:
+        taken = sum(withdraw_unit(unit=unit, actor=actor_of(request)) for unit in units[:1000])
+        messages.success(request, f"{taken} slot ditarik. Yang sudah terjual tetap milik pembelinya.")

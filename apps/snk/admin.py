@@ -1,0 +1,15 @@
+"""SNK versions in the dashboard."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from apps.base.adminpages import ReadOnlyAdmin
+from apps.snk.models import Terms
+
+
+@admin.register(Terms)
+class TermsAdmin(ReadOnlyAdmin):
+    list_display = ("product", "version", "made_at")
+    list_filter = ("product",)
+    ordering = ("-id",)

@@ -1,0 +1,166 @@
+"""The dashboard: everything is shown, and statuses change by actions that call services."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from apps.bot.models import InboundUpdate, OutboundMessage
+from apps.orders.models import GatewayEvent, Kind, Order, Product, Seat, Variant
+from tests.conftest import make_product
+from tests.driver import Buyer, Shop
+
+
+@pytest.fixture
+def owner(db: Any) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("tono", password="x"))
+    return client
+
+
+LISTS = [
+    "admin:orders_order_changelist", "admin:orders_product_changelist", "admin:orders_variant_changelist",
+    "admin:orders_stockunit_changelist", "admin:orders_category_changelist", "admin:orders_payment_changelist",
+    "admin:orders_gatewayevent_changelist", "admin:orders_ledgerentry_changelist", "admin:snk_terms_changelist",
+    "admin:bot_inboundupdate_changelist", "admin:bot_outboundmessage_changelist", "admin:bot_chat_changelist",
+    "admin:base_incident_changelist", "admin:base_auditrow_changelist", "dead-letters", "admin:orders_product_import",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_opens_on_a_used_shop(owner: Client, shop: Shop, sari: Buyer, spotify: Variant, name: str) -> None:
+    shop.pays(sari.orders("Spotify"))
+    assert owner.get(reverse(name)).status_code == 200
+
+
+def test_an_order_tells_everything_that_happened(owner: Client, shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    number = sari.orders("Spotify")
+    shop.pays(number)
+    page = owner.get(reverse("admin:orders_order_change", args=[Order.objects.get().pk])).content.decode()
+    for text in ("Pesanan dibuat, total Rp18.000", "Uang masuk Rp18.000", "Kabar gateway: completed", "Barang sampai di pembeli"):
+        assert text in page
+    assert "rahasia-1" not in page
+
+
+def test_late_money_is_served_by_a_hand(owner: Client, shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    number = sari.orders("Spotify")
+    shop.forward(minutes=16)
+    shop.bank_pays(number)
+    shop.forward(minutes=5)
+    order = Order.objects.get(number=number)
+    assert order.state == "needs_review"
+    act = reverse("admin:orders_order_act", args=[order.pk, "kirim"])
+    assert owner.get(act).status_code == 200
+    assert Order.objects.get().state == "needs_review", "looking changes nothing"
+    owner.post(act)
+    shop.settle()
+    assert "Ini barangnya" in sari.heard[-1]
+    assert Order.objects.get().state == "delivered"
+
+
+def test_money_given_back_is_booked_once(owner: Client, shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    number = sari.orders("Spotify")
+    sari.presses("Batalkan")
+    shop.forward(seconds=2)
+    shop.bank_pays(number)
+    shop.forward(minutes=17)
+    order = Order.objects.get()
+    act = reverse("admin:orders_order_act", args=[order.pk, "kembalikan"])
+    owner.post(act)
+    owner.post(act)
+    shop.settle()
+    order.refresh_from_db()
+    assert order.state == "refunded"
+    assert order.ledger.filter(account="refunded").count() == 1
+    assert "sudah mengembalikan uangmu Rp18.000" in sari.heard[-1]
+
+
+def test_stock_is_previewed_before_it_is_kept(owner: Client, spotify: Variant) -> None:
+    page = reverse("admin:orders_variant_stock", args=[spotify.pk])
+    text = "spotify-00001@contoh.id|rahasia-1\nbaru@contoh.id|x"
+    preview = owner.post(page, {"text": text}).content.decode()
+    assert "<b>2</b> isi terbaca, <b>1</b> sudah ada" in preview
+    assert Seat.objects.count() == 3
+    owner.post(page, {"text": text, "confirm": "1"})
+    assert Seat.objects.count() == 4
+
+
+def test_a_bad_stock_file_is_refused_whole(owner: Client, spotify: Variant) -> None:
+    page = reverse("admin:orders_variant_stock", args=[spotify.pk])
+    answer = owner.post(page, {"text": "baik\nbu\x07ruk", "confirm": "1"}).content.decode()
+    assert "line 2: column 3: the control character U+0007" in answer
+    assert Seat.objects.count() == 3
+
+
+def test_products_are_previewed_and_imported(owner: Client, db: Any) -> None:
+    page = reverse("admin:orders_product_import")
+    text = "code,name,price,description,category,terms\nzoom,Zoom Pro,Rp45.000,Rapat,Aplikasi,Jangan dibagikan\n"
+    assert "<b>1</b> baris terbaca" in owner.post(page, {"text": text}).content.decode()
+    assert not Product.objects.exists()
+    owner.post(page, {"text": text, "confirm": "1"})
+    assert Variant.objects.get(product__code="zoom").price == 45_000
+
+
+def test_a_product_is_made_with_its_questions(owner: Client, db: Any) -> None:
+    form = {
+        "code": "pubg", "name": "PUBG UC", "description": "", "category": "", "kind": Kind.MANUAL, "terms": "SNK",
+        "is_active": "on", "min_quantity": 1, "max_quantity": 1, "warranty_days": 0, "promised_minutes": 60, "position": 0,
+        "questions": json.dumps([{"label": "ID?", "pattern": "("}]),
+        "variants-TOTAL_FORMS": 1, "variants-INITIAL_FORMS": 0, "variants-0-name": "60 UC", "variants-0-price": 15000,
+        "variants-0-seats_per_unit": 1, "variants-0-position": 0, "variants-0-is_active": "on",
+    }  # fmt: skip
+    page = reverse("admin:orders_product_add")
+    assert "tidak bisa dibaca" in owner.post(page, form).content.decode()
+    owner.post(page, {**form, "questions": json.dumps([{"label": "ID?", "pattern": r"\d+"}])})
+    assert Product.objects.get().questions == [{"label": "ID?", "pattern": r"\d+"}]
+
+
+def test_selesai_brings_what_was_made(owner: Client, shop: Shop, sari: Buyer) -> None:
+    make_product("ml", kind=Kind.MANUAL, name="Diamond", max_quantity=1)
+    number = sari.orders("Diamond")
+    shop.pays(number)
+    line = Order.objects.get().lines.get()
+    page = reverse("admin:orders_line_finish", args=[line.pk])
+    assert "Isi teks atau pilih file" in owner.post(page, {"text": ""}).content.decode()
+    owner.post(page, {"text": "Sudah masuk <3"})
+    shop.settle()
+    assert "<code>Sudah masuk &lt;3</code>" in sari.heard[-1]
+    assert Order.objects.get().state == "delivered"
+
+
+def test_refused_webhooks_show_their_reason(owner: Client, shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    number = sari.orders("Spotify")
+    assert shop.webhook(number, secret="wrong").status_code == 401
+    assert GatewayEvent.objects.get().reason == "wrong secret"
+    assert "wrong secret" in owner.get(reverse("admin:orders_gatewayevent_changelist")).content.decode()
+
+
+def test_dead_letters_are_revived(owner: Client, shop: Shop, sari: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.bot.inbox.route", lambda talk: 1 / 0)
+        sari.says("/start")
+        for _ in range(4):
+            shop.forward(seconds=30)
+    update = InboundUpdate.objects.get()
+    assert update.dead_at is not None
+    page = reverse("dead-letters")
+    assert "ZeroDivisionError" in owner.get(page).content.decode()
+    owner.post(page, {"row": f"bot.InboundUpdate:{update.pk}"})
+    shop.forward(seconds=2)
+    assert "selamat datang" in sari.heard[-1]
+
+
+def test_a_failed_message_is_sent_again(owner: Client, shop: Shop, sari: Buyer) -> None:
+    sari.says("/start")
+    message = OutboundMessage.objects.get()
+    OutboundMessage.objects.update(state="failed", next_at=None)
+    page = reverse("admin:bot_outboundmessage_changelist")
+    owner.post(page, {"action": "retry", "_selected_action": [str(message.pk)]})
+    before = len(sari.heard)
+    shop.settle()
+    assert len(sari.heard) == before + 1
