@@ -1,4 +1,4 @@
-"""Run a program that dies with its parent: `python -m apps.base.tether [--signal NAME] [--setsid] PROGRAM …`.
+"""Run a program that dies with its parent: `python -m apps.base.tether [--signal NAME] PROGRAM …`.
 
 Linux only (prctl(2), PR_SET_PDEATHSIG); elsewhere the program simply runs. Standard library only.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from datetime import timedelta
 from typing import Any
@@ -139,7 +140,7 @@ def _respond(chat: Chat, update: InboundUpdate) -> Reply:
     if chat.kind != Chat.Kind.PRIVATE:
         return Reply(route="group")  # goods and dialogues only in private
     session = chat.session
-    talk = Talk(chat, incoming, state=session.state, data=session.data or {})
+    talk = Talk(chat, incoming, state=session.state, data=copy.deepcopy(session.data or {}))
     over = _over_budget(chat)
     busy = all_routes().busy
     reply = busy(talk) if over and busy and over > 0 else Reply(route="busy") if over else route(talk)

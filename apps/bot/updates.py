@@ -45,12 +45,16 @@ def clean(text: str, limit: int) -> str:
 
 def parse(body: Any) -> Incoming:
     """Read one update. Raises NotAnUpdate; unknown kinds come back as `other`."""
-    if not isinstance(body, dict) or not isinstance(body.get("update_id"), int):
+    update_id = body.get("update_id") if isinstance(body, dict) else None
+    if not isinstance(update_id, int) or not 0 <= update_id < 2**63:
         raise NotAnUpdate("no update_id")
     try:
-        update = Update.de_json(body, None)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return _read(Update.de_json(body, None))
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise NotAnUpdate(str(error)) from error
+
+
+def _read(update: Update) -> Incoming:
     if update.callback_query is not None:
         return _button(update.update_id, update.callback_query)
     if update.message is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-PLAIN = re.compile(r"(?:rp\.?\s*)?(\d+|\d{1,3}(?:\.\d{3})+)", re.IGNORECASE)
+PLAIN = re.compile(r"(?:rp\.?\s*)?([0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)", re.IGNORECASE)
 
 LIMIT = 1_000_000_000  # rupiah; nothing we sell costs more, so it is a slip
 

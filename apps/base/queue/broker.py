@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.db import connection
+import psycopg
+from django.db import OperationalError, connection
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
 from apps.base.queue.bells import BELL_CHANNEL, wake
 
 WAIT = 1.0  # seconds asleep before the pusher looks whether it should stop
+RETRY = 0.3  # seconds between two tries to reach the database
 POLL = 5.0  # seconds between looks at the table when no NOTIFY came
 
 TAKE = """
@@ -39,6 +41,18 @@ class BellBroker(ORM):
         return pk
 
     def dequeue(self) -> list[tuple[int, str]] | None:
+        """Bells to deliver now, or None after a short wait. A database that restarts is waited for.
+
+        An error passed on would stop the pusher for ten seconds and then end it.
+        """
+        try:
+            return self._next()
+        except (OperationalError, psycopg.OperationalError):
+            connection.close()
+            time.sleep(RETRY)
+            return None
+
+    def _next(self) -> list[tuple[int, str]] | None:
         connection.ensure_connection()
         if self._listening is not connection.connection:
             with connection.cursor() as cursor:

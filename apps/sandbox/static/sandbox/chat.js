@@ -37,7 +37,9 @@ function formatted(html) {
 function bubble(message) {
   const item = element("li", { className: message.from, id: "m" + message.message_id, "data-id": message.message_id });
   if (message.photo) {
-    item.append(element("img", { src: new URL("file/" + message.photo, API), alt: "Gambar dari toko" }));
+    const image = element("img", { src: new URL("file/" + message.photo, API), alt: "Gambar dari toko" });
+    image.addEventListener("load", () => message.message_id >= newest - 2 && (list.scrollTop = list.scrollHeight));
+    item.append(image);
   }
   if (message.document) {
     const link = element("a", { href: new URL("file/" + message.document, API), download: message.document_name, className: "document" });

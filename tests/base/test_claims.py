@@ -1,0 +1,145 @@
+"""The Claimable row, through the smallest one there is: an errand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django_q.models import OrmQ
+
+from apps.base import claims
+from apps.base.clock import shift_clock, shop_now
+from apps.base.errands import Errand, run_errand, send_errand
+from apps.base.incidents import Incident
+from apps.base.queue.ticker import tick
+
+done: list[str] = []
+
+
+def note(key: str) -> None:
+    done.append(key)
+
+
+def stumble(key: str) -> None:
+    raise RuntimeError("no luck")
+
+
+@pytest.fixture(autouse=True)
+def nothing_done() -> None:
+    done.clear()
+
+
+NOTE, STUMBLE = f"{__name__}.note", f"{__name__}.stumble"
+
+
+def only() -> Errand:
+    return Errand.objects.get(task__startswith=__name__)
+
+
+def test_an_errand_runs_once_and_goes(db: Any) -> None:
+    send_errand(NOTE, "a")
+    run_errand(str(only().pk))
+    assert done == ["a"]
+    assert not Errand.objects.exists()
+
+
+def test_two_bells_do_the_work_once(db: Any) -> None:
+    send_errand(NOTE, "a")
+    pk = str(only().pk)
+    run_errand(pk)
+    run_errand(pk)
+    assert done == ["a"]
+
+
+def test_a_rollback_leaves_no_bell(db: Any) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        send_errand(NOTE, "a")
+        raise RuntimeError
+    assert not OrmQ.objects.exists()
+    assert not Errand.objects.exists()
+
+
+def test_the_attempt_is_counted_before_the_work(db: Any) -> None:
+    send_errand(NOTE, "a")
+    row = claims.claim(Errand, only().pk)
+    assert row is not None
+    assert only().attempts == 1, "so that a row that kills its worker is counted too"
+    assert claims.claim(Errand, row.pk) is None, "while it is claimed nobody else takes it"
+
+
+def test_failures_wait_longer_each_time_and_end_as_a_dead_letter(db: Any) -> None:
+    send_errand(STUMBLE, "a")
+    waits = []
+    for _ in range(len(Errand.DELAYS) + 1):
+        run_errand(str(only().pk))
+        if only().next_at is not None:
+            waits.append((only().next_at - shop_now()).total_seconds())
+            shift_clock(timedelta(seconds=waits[-1]))
+    assert waits == list(Errand.DELAYS)
+    assert only().dead_at is not None
+    assert only().next_at is None
+    assert only().last_error == "RuntimeError: no luck"
+    assert Incident.objects.get().key == "dead_letter.base.errand"
+
+
+def test_a_row_that_kills_its_worker_each_time_is_buried(db: Any) -> None:
+    send_errand(NOTE, "a")
+    Errand.objects.update(attempts=len(Errand.DELAYS) + 1)
+    run_errand(str(only().pk))
+    assert done == []
+    assert only().last_error == "the worker died each time"
+
+
+def test_a_poison_row_blocks_nobody(db: Any) -> None:
+    send_errand(STUMBLE, "bad")
+    send_errand(NOTE, "good")
+    for pk in Errand.objects.values_list("pk", flat=True):
+        run_errand(str(pk))
+    assert done == ["good"]
+
+
+def test_a_dead_letter_comes_back_to_life(db: Any) -> None:
+    send_errand(NOTE, "a")
+    claims.bury(only(), "broken")
+    claims.revive(only())
+    run_errand(str(only().pk))
+    assert done == ["a"]
+
+
+def test_a_time_moved_during_the_work_is_left(db: Any) -> None:
+    send_errand(NOTE, "a")
+    row = claims.claim(Errand, only().pk)
+    assert row is not None
+    sooner = shop_now() + timedelta(seconds=3)
+    Errand.objects.update(next_at=sooner)
+    claims.release(row, None)
+    assert only().next_at == sooner
+    assert only().claimed_until is None
+
+
+def test_the_clock_rings_what_is_due_once_a_step(db: Any) -> None:
+    send_errand(NOTE, "a")
+    OrmQ.objects.all().delete()
+    assert tick() == 1
+    assert OrmQ.objects.count() == 1
+    assert tick() == 0, "not again before a step is over"
+    shift_clock(Errand.STEP + timedelta(seconds=1))
+    assert tick() == 1
+
+
+def test_with_bells_dropped_only_the_clock_rings(db: Any, settings: Any) -> None:
+    settings.DROP_BELLS = True
+    send_errand(NOTE, "a")
+    assert not OrmQ.objects.exists()
+    tick()
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_real_shop_never_shifts_its_clock(db: Any, settings: Any) -> None:
+    from apps.base.clock import ClockIsReal
+
+    settings.CLOCK_MAY_SHIFT = False
+    with pytest.raises(ClockIsReal):
+        shift_clock(timedelta(hours=1))
