@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
@@ -27,6 +27,16 @@ class ShopCommand(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: object):  # type: ignore[no-untyped-def]  # noqa: ANN201
         return super().create_parser(prog_name, subcommand, epilog=f"Example: {self.example}", **kwargs)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """On the command line a wrong use is its sentence and exit 2, without the name of a class before it."""
+        try:
+            return super().execute(*args, **options)
+        except UsedWrongly as refusal:
+            if not self._called_from_command_line:
+                raise
+            self.stderr.write(str(refusal))
+            sys.exit(2)
 
     def read_file(self, name: str) -> bytes:
         """The bytes of a file, or of standard input for `-`."""

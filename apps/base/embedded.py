@@ -267,7 +267,14 @@ def stop_server(server: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def users_lock(cluster: Cluster, mode: int) -> Iterator[None]:
     """The file lock by which whoever started the server knows that nobody else still uses it."""
-    with (cluster.home / "users.lock").open("a") as handle:
+    with file_lock(cluster.home / "users.lock", mode):
+        yield
+
+
+@contextmanager
+def file_lock(path: Path, mode: int) -> Iterator[None]:
+    """flock(2) on `path`; says so when it has to wait."""
+    with path.open("a") as handle:
         try:
             fcntl.flock(handle, mode | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -283,10 +290,11 @@ def borrowed_server(folder: Path) -> Iterator[Cluster]:
     server = None
     try:
         with users_lock(cluster, fcntl.LOCK_SH):
-            if not accepts(cluster):
-                initialise(cluster)
-                server = spawn_server(cluster)
-                ensure_database(cluster)
+            with file_lock(cluster.home / "start.lock", fcntl.LOCK_EX):
+                if not accepts(cluster):
+                    initialise(cluster)
+                    server = spawn_server(cluster)
+                    ensure_database(cluster)
             yield cluster
     finally:
         if server is not None:

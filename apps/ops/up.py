@@ -61,6 +61,17 @@ def free_port() -> int:
         return port
 
 
+def port_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise CannotStart(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def refuse_token_in_sandbox() -> None:
+    if sandbox_wanted() and value_of("TELEGRAM_BOT_TOKEN"):
+        raise CannotStart("SANDBOX=1 beside a TELEGRAM_BOT_TOKEN: remove one of the two.")
+
+
 def refuse_taken_port(bind: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     with socket.socket(family) as probe:
@@ -104,7 +115,7 @@ class Shop:
     """One running shop: a supervisor and what it supervises."""
 
     def __init__(self) -> None:
-        self.port = int(value_of("PORT") or 8000)
+        self.port = port_number(value_of("PORT") or "8000")
         self.bind = value_of("BIND") or "127.0.0.1"
         self.sandbox = sandbox_wanted()
         self.folder = shop_folder()
@@ -128,7 +139,7 @@ class Shop:
         return {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "autoorder.settings",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
             "PYTHONUNBUFFERED": "1",
             "PORT": str(self.port),
             "BIND": self.bind,
@@ -176,10 +187,10 @@ class Shop:
         else:
             self.start_supervisor(env)
         if self.sandbox:
-            self.rpc("startProcess", "sandbox", False)
+            self.rpc("startProcess", "shop:sandbox", False)
         prepared = self.prepare_database(env)
         for name in PROCESSES:
-            self.rpc("startProcess", name, False)
+            self.rpc("startProcess", f"shop:{name}", False)
         self.wait(self.web_answers, "the web process")
         return prepared
 
@@ -234,7 +245,13 @@ def main() -> int:
     """0 after Ctrl-C or SIGTERM; 2 with one plain sentence when the shop cannot start."""
     parent = os.getppid()
     die_with_parent(signal.SIGTERM)
-    shop = Shop()
+    try:
+        ensure_env_file()
+        refuse_token_in_sandbox()
+        shop = Shop()
+    except (CannotStart, OSError) as refusal:
+        print(str(refusal), file=sys.stderr)
+        return 2
 
     def on_signal(*_: object) -> None:
         shop.stopping = True
@@ -243,7 +260,6 @@ def main() -> int:
     signal.signal(signal.SIGINT, on_signal)
     with ExitStack() as stack:
         try:
-            ensure_env_file()
             shop.prepare_folders(stack)
             if not shop.database_url:
                 shop.cluster = embedded.plan(shop.folder)

@@ -12,9 +12,8 @@ from django_q.conf import Conf
 
 from apps.base.queue.bells import BELL_CHANNEL, wake
 
-WAIT = 1.0  # seconds asleep before the pusher looks whether it should stop
+WAIT = 1.0  # seconds asleep without a NOTIFY before the table is looked at all the same
 RETRY = 0.3  # seconds between two tries to reach the database
-POLL = 5.0  # seconds between looks at the table when no NOTIFY came
 
 TAKE = """
 UPDATE django_q_ormq SET lock = now() + make_interval(secs => %s)
@@ -27,8 +26,8 @@ RETURNING id, payload
 class BellBroker(ORM):
     """The ORM broker with SKIP LOCKED and NOTIFY after commit."""
 
-    _looked = 0.0
-    _listening: Any = None
+    _listening: Any = None  # the connection that has LISTENed
+    _more = True  # the last look brought something: look again before waiting
 
     def enqueue(self, task: Any) -> Any:
         with connection.cursor() as cursor:
@@ -58,19 +57,19 @@ class BellBroker(ORM):
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {BELL_CHANNEL}")
             self._listening = connection.connection
-            self._looked = 0.0
-        if time.monotonic() - self._looked >= POLL or self._heard():
-            taken = self._take()
-            # an empty look lets us wait for the next NOTIFY; a full one means: look again at once
-            self._looked = 0.0 if taken else time.monotonic()
-            return taken
-        return None
+            self._more = True
+        if not self._more:
+            self._wait_for_bell()
+        taken = self._take()
+        self._more = bool(taken)
+        return taken or None
 
     def _take(self) -> list[tuple[int, str]]:
         with connection.cursor() as cursor:
             cursor.execute(TAKE, [Conf.RETRY, self.list_key, Conf.BULK])
             return cursor.fetchall()
 
-    def _heard(self) -> bool:
-        """Wait up to WAIT seconds for a NOTIFY."""
-        return any(True for _ in connection.connection.notifies(timeout=WAIT, stop_after=1))
+    def _wait_for_bell(self) -> None:
+        """Sleep until a NOTIFY, at most WAIT seconds."""
+        for _ in connection.connection.notifies(timeout=WAIT, stop_after=1):
+            pass

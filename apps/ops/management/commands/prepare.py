@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.credentials import adopt_environment
@@ -21,8 +21,10 @@ LOGIN = "owner"
 class Command(ShopCommand):
     help = "Migrate, adopt credentials, make the owner's login and, in the sandbox, the demo catalogue."
     example = "manage.py prepare"
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_silent_database()
         kind = "sandbox" if settings.SANDBOX else "shop"
         refuse_other_kind(kind)
         call_command("migrate", verbosity=0, interactive=False)
@@ -33,6 +35,13 @@ class Command(ShopCommand):
 
             seed()
         self.stdout.write(json.dumps({"login": LOGIN, "password": first_password()}))
+
+
+def refuse_silent_database() -> None:
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        raise UsedWrongly(f"The database does not answer ({str(error).splitlines()[0][:120]}). Check DATABASE_URL.") from error
 
 
 def refuse_other_kind(kind: str) -> None:

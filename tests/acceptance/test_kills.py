@@ -1,0 +1,89 @@
+"""kill -9 of anything at any moment: every paid order is delivered, no seat twice, serving again within 5 s."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.live import Live
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("kills")]
+
+ORDERS = 200 if os.environ.get("CAMPAIGN") else 16
+VICTIMS = [
+    "web", "web/0", "worker", "worker/0", "worker/1", "worker/2", "worker/5", "worker/6", "bot", "watch", "sandbox", "postgres",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: Any) -> Iterator[Live]:
+    made = Live(
+        tmp_path_factory.mktemp("kills"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6", PAYMENT_POLL_EVERY="6"
+    )
+    made.start()
+    made.add_stock("spotify", ORDERS + 200)
+    yield made
+    made.stop()
+
+
+def test_orders_survive_every_kill(shop: Live) -> None:
+    dice = random.Random(20261124)
+    over = threading.Event()
+    killed = []
+
+    def reaper() -> None:
+        while not over.wait(dice.uniform(0.5, 2.5)):
+            victim = VICTIMS[len(killed) % len(VICTIMS)]
+            try:
+                shop.kill(victim)
+                killed.append(victim)
+            except OSError:
+                continue
+
+    thread = threading.Thread(target=reaper)
+    thread.start()
+    paid: dict[int, str] = {}
+    try:
+        while len(paid) < ORDERS or len(killed) < len(VICTIMS):
+            user = 2000 + len(paid)
+            number = walk(shop, user)
+            shop.insist("pay", order_id=number)
+            paid[user] = number
+    finally:
+        over.set()
+        thread.join()
+    for user, number in paid.items():
+        shop.goods(user, number, seconds=150)
+    seats = shop.sql("SELECT count(*), count(DISTINCT line_id) FROM orders_seat WHERE state = 'sold'")
+    assert seats == [(len(paid), len(paid))]
+    shop.wait(lambda: shop.manage("checkinvariants", "--fresh", check=False).returncode == 0, "the invariants", 150)
+    for user in paid:
+        texts = {line for m in shop.messages(user) for line in m.get("text", "").split("\n") if line.startswith("<code>")}
+        assert len(texts) == 1, "the same goods at most again, never others"
+
+
+def walk(shop: Live, user: int) -> str:
+    """As a buyer does: what got no answer is pressed again."""
+    shop.insist("users", id=user, name=f"Pembeli {user}")
+    shop.insist("say", user=user, text="/start")
+    for label in ("Semua produk", "Spotify", "Beli", "QRIS"):
+        shop.press(user, label, 90)
+    return shop.invoice(user, 120)
+
+
+@pytest.mark.parametrize("victim", ["web", "worker", "worker/3", "bot", "sandbox", "postgres"])
+def test_serving_again_within_five_seconds(shop: Live, victim: str) -> None:
+    user = 5000 + ["web", "worker", "worker/3", "bot", "sandbox", "postgres"].index(victim)
+    shop.insist("users", id=user, name="x")
+    shop.kill(victim)
+    started = time.monotonic()
+    shop.insist("say", user=user, text="/start")
+    shop.find(user, lambda m: "selamat datang" in m["text"], "the greeting", 20)
+    took = time.monotonic() - started
+    assert took < (5 if os.environ.get("CAMPAIGN") else 12), f"{took:.1f} s after killing {victim}"

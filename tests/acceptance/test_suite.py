@@ -1,0 +1,91 @@
+"""The acceptance suite: what the shop promises, seen from outside, with the bells and with every bell dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.live import Live
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("suite")]
+
+WAYS = {
+    "polling": {},
+    "webhook": {"TELEGRAM_MODE": "webhook"},
+    "bells dropped": {"AUTOORDER_DROP_BELLS": "1"},
+}
+
+
+@pytest.fixture(scope="module", params=list(WAYS))
+def shop(request: Any, tmp_path_factory: Any) -> Iterator[Live]:
+    made = Live(
+        tmp_path_factory.mktemp("suite"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6",
+        PAYMENT_POLL_EVERY="6", **WAYS[request.param],
+    )  # fmt: skip
+    if request.param == "webhook":
+        made.env["PUBLIC_URL"] = f"http://127.0.0.1:{made.port}"
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_a_sale(shop: Live) -> None:
+    goods = shop.buy(1001, "Spotify")
+    assert "<code>spotify1@contoh.id|lagu-enak-1</code>" in goods
+    shop.find(1001, lambda m: "SNK Spotify" in m.get("text", ""), "the SNK")
+
+
+def test_a_shared_account(shop: Live) -> None:
+    assert "Profil 1 | PIN" in shop.buy(1002, "Netflix")
+
+
+def test_a_content(shop: Live) -> None:
+    assert "50-resep-nusantara" in shop.buy(1003, "E-book")
+
+
+def test_made_by_hand(shop: Live) -> None:
+    user = 1004
+    shop.insist("users", id=user, name="Bayu")
+    shop.insist("say", user=user, text="/start")
+    for label in ("Semua produk", "Mobile Legends", "Beli"):
+        shop.press(user, label)
+    shop.find(user, lambda m: "ID Mobile Legends" in m.get("text", ""), "the question")
+    shop.insist("say", user=user, text="12345678")
+    shop.find(user, lambda m: "nomor server" in m.get("text", ""), "the second question")
+    shop.insist("say", user=user, text="2345")
+    shop.press(user, "QRIS")
+    number = shop.invoice(user)
+    shop.insist("pay", order_id=number)
+    shop.find(user, lambda m: number in m["text"] and "diproses manual" in m["text"], "the promise")
+
+
+def test_cancel_frees_the_stock(shop: Live) -> None:
+    number = shop.walk_to_invoice(1005, "Canva")
+    shop.press(1005, "Batalkan")
+    shop.find(1005, lambda m: f"<b>{number}</b> dibatalkan" in m["text"], "the cancellation")
+    assert "undangan-001" in shop.buy(1006, "Canva")
+
+
+def test_a_lost_webhook(shop: Live) -> None:
+    shop.tell("faults", webhook_lost=True)
+    try:
+        shop.buy(1007, "Token Listrik")
+    finally:
+        shop.tell("faults", webhook_lost=False)
+
+
+def test_the_same_webhook_many_times(shop: Live) -> None:
+    shop.tell("faults", webhook_copies=20)
+    try:
+        shop.buy(1008, "Token Listrik")
+    finally:
+        shop.tell("faults", webhook_copies=1)
+    assert sum("barangnya" in m.get("text", "") for m in shop.messages(1008)) == 1
+
+
+def test_the_books_are_right_and_no_rule_was_broken(shop: Live) -> None:
+    shop.wait(lambda: shop.manage("checkinvariants", "--fresh", check=False).returncode == 0, "the invariants")
+    assert shop.ask("transactions")["broken_rules"] == []
+    assert shop.sql("SELECT count(*) FROM bot_outboundmessage WHERE state = 'failed'")[0][0] == 0
