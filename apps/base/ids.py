@@ -11,6 +11,11 @@ _lock = threading.Lock()
 _last = 0
 
 
+def sequence_number() -> int:
+    """A growing 63-bit number: the time part of a UUIDv7."""
+    return uuid7().int >> 64
+
+
 def uuid7() -> uuid.UUID:
     """A new UUIDv7; within one process each is greater than the one before."""
     global _last

@@ -9,7 +9,7 @@ from django.db.models import Q
 from apps.base.clock import ShopNow
 from apps.base.crypto import lookup_hash
 from apps.base.fields import EncryptedTextField
-from apps.base.ids import uuid7
+from apps.base.ids import sequence_number, uuid7
 from apps.orders.models.catalogue import Product, Variant
 from apps.orders.states import SeatState
 
@@ -41,12 +41,14 @@ class StockUnit(models.Model):
 
 
 class Seat(models.Model):
-    """What one buyer gets of a unit. Ids are time-ordered, so the oldest is sold first."""
+    """What one buyer gets of a unit. The oldest is sold first, by `sequence`: a column of its own, so that the planner
+    cannot walk the primary key over everything that was ever sold."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     unit = models.ForeignKey(StockUnit, on_delete=models.PROTECT, related_name="seats")
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="seats")
     number = models.PositiveSmallIntegerField(default=1)
+    sequence = models.BigIntegerField(default=sequence_number, editable=False)
     label = EncryptedTextField(column_name="seat.label", null=True)  # its own line, such as profile and PIN
     is_shared = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=SeatState, default=SeatState.AVAILABLE)
@@ -57,7 +59,7 @@ class Seat(models.Model):
         verbose_name = "slot"
         verbose_name_plural = "slot"
         indexes = [
-            models.Index(fields=["variant", "id"], name="seat_available", condition=Q(state="available")),
+            models.Index(fields=["variant", "sequence"], name="seat_available", condition=Q(state="available")),
             models.Index(fields=["variant"], name="seat_reserved", condition=Q(state="reserved")),
         ]
         constraints = [

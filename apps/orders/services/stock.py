@@ -21,7 +21,7 @@ BATCH = 2000
 RESERVE = """
 UPDATE orders_seat SET state = 'reserved', line_id = %s
 WHERE id IN (SELECT id FROM orders_seat WHERE variant_id = %s AND state = 'available'
-             ORDER BY id LIMIT %s FOR UPDATE {skip})
+             ORDER BY sequence LIMIT %s FOR UPDATE {skip})
 RETURNING id
 """
 
