@@ -13,6 +13,7 @@ from apps.orders.views import payment_webhook
 home = "/sandbox/" if settings.SANDBOX else f"/{settings.ADMIN_PATH}"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url=home), name="home"),
+    path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/base/favicon.svg")),
     path("telegram/webhook/", telegram_webhook, name="telegram-webhook"),
     path("payments/<slug:gateway>/webhook/", payment_webhook, name="payment-webhook"),
     path("healthz/live", live, name="live"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -40,12 +41,12 @@ class Control:
         return await self._done()
 
     async def say(self, request: web.Request) -> web.Response:
-        body = await request.json()
+        body, at = await request.json(), time.time()
         chat = int(body["chat"]) if "chat" in body else None
         update = self.world.telegram.say(
             int(body["user"]), str(body.get("text", "")), chat_id=chat, extra=body.get("extra")
         )
-        return await self._done(update_id=update)
+        return await self._done(update_id=update, at=at)
 
     async def press(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -233,7 +233,8 @@ class FakeTelegram:
         chat_id, message_id = int(params["chat_id"]), self.last_message + 1
         keyboard = read_keyboard(params.get("reply_markup"))
         message = {
-            "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(time.time()), "keyboard": keyboard, **content,
+            "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(time.time()), "at": time.time(),
+            "keyboard": keyboard, **content,
         }  # fmt: skip
         self._record("message", message=message)
         result: dict[str, Any] = {

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.live import Live
+from tests.plugin import ROOT
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+SHOTS = ROOT / "var" / "screenshots"
+
+
+@pytest.fixture(scope="package")
+def live(tmp_path_factory: Any) -> Iterator[Live]:
+    shop = Live(tmp_path_factory.mktemp("browser"))
+    shop.start()
+    yield shop
+    shop.stop()
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Any]:
+    if os.environ.get("NO_BROWSER") == "1":
+        pytest.skip("NO_BROWSER=1")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "Chromium is missing: apt install chromium, or NO_BROWSER=1"
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any, live: Live) -> Iterator[Page]:
+    """A page whose console stays silent."""
+    context = chromium.new_context(viewport={"width": 1100, "height": 800}, base_url=f"http://127.0.0.1:{live.port}")
+    made = context.new_page()
+    complaints: list[str] = []
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    made.on("console", lambda m: complaints.append(f"{m.text} {m.location.get('url')}") if m.type == "error" else None)
+    yield made
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def shot() -> Any:
+    def take(page: Page, name: str) -> Path:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        path = SHOTS / f"{name}.png"
+        page.screenshot(path=path)
+        return path
+
+    return take
