@@ -22,7 +22,11 @@ def database(folder: Path) -> Live:
     import django
 
     live = Live(folder / "shop").start()
-    keys = dict(line.split("=", 1) for line in (folder / "shop" / "env").read_text().splitlines() if "=" in line and line[0] != "#")
+    keys = dict(
+        line.split("=", 1)
+        for line in (folder / "shop" / "env").read_text().splitlines()
+        if "=" in line and line[0] != "#"
+    )
     os.environ.update({k: v for k, v in keys.items() if v}, DATABASE_URL=live.database_url, AUTOORDER_TESTS="1")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoorder.settings")
     os.environ["AUTOORDER_VAR"] = str(folder / "shop")
@@ -75,7 +79,11 @@ def checkouts(live: Live) -> Iterator[Row]:
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(some, range(8)))
-    yield ("checkouts per second, 8 threads of one process on one product", f"{len(chats) / (time.monotonic() - began):.0f}", "")
+    yield (
+        "checkouts per second, 8 threads of one process on one product",
+        f"{len(chats) / (time.monotonic() - began):.0f}",
+        "",
+    )
 
 
 def reservation() -> Iterator[Row]:
@@ -94,7 +102,9 @@ def reservation() -> Iterator[Row]:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE orders_seat")
         order = Order.objects.create(buyer=buyer, total=1000, expires_at="2099-01-01T00:00Z", next_at=None)
-        line = OrderLine.objects.create(order=order, product=product, variant=variant, name="x", price=1000, quantity=1, next_at=None)
+        line = OrderLine.objects.create(
+            order=order, product=product, variant=variant, name="x", price=1000, quantity=1, next_at=None
+        )
         took = []
         for _ in range(400):
             began = time.perf_counter()
@@ -123,7 +133,16 @@ def slow_taps() -> Row:
 
     def tap(user: int, number: int, text: str) -> float:
         person = {"id": user, "is_bot": False, "first_name": "x"}
-        body = {"update_id": number, "message": {"message_id": number, "date": 1, "chat": {"id": user, "type": "private"}, "from": person, "text": text}}
+        body = {
+            "update_id": number,
+            "message": {
+                "message_id": number,
+                "date": 1,
+                "chat": {"id": user, "type": "private"},
+                "from": person,
+                "text": text,
+            },
+        }
         began = time.perf_counter()
         stored = inbox.store(77, body)
         inbox.handle(stored.chat_id, stored)  # type: ignore[union-attr]

@@ -16,7 +16,14 @@ Row = tuple[str, str, str]
 
 
 def shop(folder: Path, **environment: str) -> Live:
-    made = Live(folder / "shop", TELEGRAM_RATE="1000", SANDBOX_RATE="100000", SANDBOX_STRICT="0", TELEGRAM_MODE="webhook", **environment)
+    made = Live(
+        folder / "shop",
+        TELEGRAM_RATE="1000",
+        SANDBOX_RATE="100000",
+        SANDBOX_STRICT="0",
+        TELEGRAM_MODE="webhook",
+        **environment,
+    )
     made.env["PUBLIC_URL"] = f"http://127.0.0.1:{made.port}"
     return made.start()
 
@@ -34,11 +41,19 @@ def paid_to_goods(folder: Path) -> Iterator[Row]:
             took = []
             for user, number in numbers.items():
                 live.tell("pay", order_id=number)
-                goods = live.find(user, lambda m, n=number: n in m.get("text", "") and "barangnya" in m["text"], "goods")
-                paid = next(t for t in live.ask("transactions")["transactions"] if t["order_id"] == number)["completed_at"]
+                goods = live.find(
+                    user, lambda m, n=number: n in m.get("text", "") and "barangnya" in m["text"], "goods"
+                )
+                paid = next(t for t in live.ask("transactions")["transactions"] if t["order_id"] == number)[
+                    "completed_at"
+                ]
                 took.append((goods["at"] - paid) * 1000 - 2 * delay)
                 time.sleep(0.2)
-            yield (f"paid webhook → goods, above its two API calls of {delay} ms", spread(took), "p50 < 20, p99 < 100 ms")
+            yield (
+                f"paid webhook → goods, above its two API calls of {delay} ms",
+                spread(took),
+                "p50 < 20, p99 < 100 ms",
+            )
     finally:
         live.stop()
 
@@ -75,7 +90,11 @@ def updates_per_second(folder: Path) -> Iterator[Row]:
                 list(pool.map(lambda u: [live.tell("say", user=u, text="/start") for _ in range(6)], users))
             live.wait(lambda: live.ask("counters")["sent"] - start >= len(users) * 6, "all replies", 120)
             took = time.monotonic() - began
-            yield (f"updates per second sustained, each answered, API delay {delay} ms", f"{len(users) * 6 / took:.0f}", "> 200")
+            yield (
+                f"updates per second sustained, each answered, API delay {delay} ms",
+                f"{len(users) * 6 / took:.0f}",
+                "> 200",
+            )
     finally:
         live.stop()
 
@@ -92,7 +111,9 @@ def webhooks_stored(folder: Path) -> Iterator[Row]:
         def post(part: int) -> None:
             wire = HTTPConnection("127.0.0.1", live.port)
             for n in range(part, count, threads):
-                body = json.dumps({"txn_id": f"t{n}", "order_id": f"AO-{n}", "amount": 1, "is_sandbox": True, "status": "completed"})
+                body = json.dumps(
+                    {"txn_id": f"t{n}", "order_id": f"AO-{n}", "amount": 1, "is_sandbox": True, "status": "completed"}
+                )
                 wire.request("POST", "/payments/pakasir/webhook/", body, secret)
                 answer = wire.getresponse()
                 answer.read()
@@ -120,11 +141,18 @@ def memory_and_starts(folder: Path) -> Iterator[Row]:
     for pid in [live.up.pid, *descendants(live.up.pid)]:
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            pss = sum(int(line.split()[1]) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
+            pss = sum(
+                int(line.split()[1])
+                for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                if line.startswith("Pss:")
+            )
         except OSError:
             continue
         if "postgres" not in words:
-            name = next((n for n in ("gunicorn", "runcluster", "runbot", "watch", "fakes", "supervisord", "up") if n in words), "other")
+            name = next(
+                (n for n in ("gunicorn", "runcluster", "runbot", "watch", "fakes", "supervisord", "up") if n in words),
+                "other",
+            )
             ours[name] = ours.get(name, 0) + pss / 1024
     live.stop()
     began = time.monotonic()
@@ -134,7 +162,11 @@ def memory_and_starts(folder: Path) -> Iterator[Row]:
     live.stop()
     detail = ", ".join(f"{name} {size:.0f}" for name, size in sorted(ours.items(), key=lambda x: -x[1]))
     yield ("memory idle (PSS, PostgreSQL apart)", f"{sum(ours.values()):.0f} MB ({detail})", "< 400 MB")
-    yield ("first start, second start, stop", f"{first:.1f} s, {second:.1f} s, {time.monotonic() - began:.1f} s", "second < 5 s, stop < 15 s")
+    yield (
+        "first start, second start, stop",
+        f"{first:.1f} s, {second:.1f} s, {time.monotonic() - began:.1f} s",
+        "second < 5 s, stop < 15 s",
+    )
 
 
 def restarts(folder: Path) -> Iterator[Row]:
@@ -146,7 +178,9 @@ def restarts(folder: Path) -> Iterator[Row]:
             for _ in range(3):
                 user += 1
                 live.insist("users", id=user, name="x")
-                live.wait(lambda: {"web", "bot", "worker", "sandbox", "postgres"} <= set(live.processes()), "all processes")
+                live.wait(
+                    lambda: {"web", "bot", "worker", "sandbox", "postgres"} <= set(live.processes()), "all processes"
+                )
                 time.sleep(2)
                 live.kill(victim)
                 began = time.monotonic()
@@ -175,9 +209,21 @@ def telegram_down(folder: Path) -> Iterator[Row]:
         took = time.monotonic() - began
         copies = [[m for m in live.messages(u) if "barangnya" in m.get("text", "")] for u in numbers]
         unmarked = sum(1 for found in copies for m in found[1:] if "Kiriman ulang" not in m["text"])
-        yield ("Telegram down 30 s, 20 payments: all goods after it is back", f"{took:.1f} s, {sum(map(len, copies))} messages, {unmarked} unmarked repeats", "20 delivered, 0 unmarked")
+        yield (
+            "Telegram down 30 s, 20 payments: all goods after it is back",
+            f"{took:.1f} s, {sum(map(len, copies))} messages, {unmarked} unmarked repeats",
+            "20 delivered, 0 unmarked",
+        )
     finally:
         live.stop()
 
 
-QUESTIONS = [paid_to_goods, tap_to_reply, updates_per_second, webhooks_stored, memory_and_starts, restarts, telegram_down]
+QUESTIONS = [
+    paid_to_goods,
+    tap_to_reply,
+    updates_per_second,
+    webhooks_stored,
+    memory_and_starts,
+    restarts,
+    telegram_down,
+]

@@ -36,6 +36,7 @@ def forget_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     credentials._cache.clear()
     monkeypatch.setattr(credentials, "FRESH", -1.0)
     monkeypatch.setattr("apps.base.stored.FRESH", -1.0)
+    monkeypatch.setattr("apps.orders.selectors.FRESH", -1.0)
     assert Setting
     yield
     credentials._cache.clear()

@@ -31,7 +31,17 @@ class Live:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.fakes = f"http://127.0.0.1:{free_port()}"
-        dropped = ("DATABASE_URL", "DATABASE_ADMIN_URL", "SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "AUDIT_KEY", "AUTOORDER_RUN", "TELEGRAM_WEBHOOK_SECRET", "SANDBOX")
+        dropped = (
+            "DATABASE_URL",
+            "DATABASE_ADMIN_URL",
+            "SECRET_KEY",
+            "FIELD_KEYS",
+            "LOOKUP_KEY",
+            "AUDIT_KEY",
+            "AUTOORDER_RUN",
+            "TELEGRAM_WEBHOOK_SECRET",
+            "SANDBOX",
+        )
         inherited = {k: v for k, v in os.environ.items() if k not in dropped}
         self.env = {
             **inherited, "PORT": str(self.port), "AUTOORDER_VAR": str(folder), "AUTOORDER_ENV_FILE": str(folder / "env"),
@@ -124,7 +134,15 @@ class Live:
 
     def manage(self, *words: str, text: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[str]:
         env = {**self.env, "DATABASE_URL": self.database_url}
-        run = subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=env, input=text.decode(), capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=env,
+            input=text.decode(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert not check or run.returncode == 0, run.stdout + run.stderr
         return run
 
@@ -136,7 +154,9 @@ class Live:
     # -- people --------------------------------------------------------------------------------------------------------
 
     def tell(self, what: str, **body: Any) -> dict[str, Any]:
-        call = urllib.request.Request(f"{self.fakes}/control/{what}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        call = urllib.request.Request(
+            f"{self.fakes}/control/{what}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(call, timeout=10) as answer:
             return json.load(answer)
 
@@ -152,10 +172,14 @@ class Live:
         rows = self.ask(f"state?chat={user}")["messages"]
         return [m for m in rows if not m.get("deleted")]
 
-    def find(self, user: int, fits: Callable[[dict[str, Any]], Any], what: str, seconds: float = PATIENCE) -> dict[str, Any]:
+    def find(
+        self, user: int, fits: Callable[[dict[str, Any]], Any], what: str, seconds: float = PATIENCE
+    ) -> dict[str, Any]:
         """The newest message of the bot that fits."""
         return self.wait(
-            lambda: next((m for m in reversed(self.messages(user)) if m["from"] == "bot" and fits(m)), None), f"{what} for {user}", seconds
+            lambda: next((m for m in reversed(self.messages(user)) if m["from"] == "bot" and fits(m)), None),
+            f"{what} for {user}",
+            seconds,
         )
 
     def press(self, user: int, label: str, seconds: float = PATIENCE) -> None:
@@ -175,7 +199,9 @@ class Live:
         return re.search(r"AO-\w+", shown["text"]).group()  # type: ignore[union-attr]
 
     def goods(self, user: int, number: str, seconds: float = PATIENCE) -> str:
-        return self.find(user, lambda m: number in m.get("text", "") and "barangnya" in m["text"], f"goods of {number}", seconds)["text"]
+        return self.find(
+            user, lambda m: number in m.get("text", "") and "barangnya" in m["text"], f"goods of {number}", seconds
+        )["text"]
 
     def buy(self, user: int, product: str) -> str:
         number = self.walk_to_invoice(user, product)
@@ -184,7 +210,12 @@ class Live:
 
 
 def button_data(message: dict[str, Any], label: str) -> str:
-    found = [b["callback_data"] for row in message.get("keyboard") or [] for b in row if label in b["text"] and "callback_data" in b]
+    found = [
+        b["callback_data"]
+        for row in message.get("keyboard") or []
+        for b in row
+        if label in b["text"] and "callback_data" in b
+    ]
     return found[0] if found else ""
 
 

@@ -14,6 +14,7 @@ from django.db import models
 
 from apps.base.clock import shop_now
 from apps.base.ids import uuid7
+from apps.base.sql import insert_row
 from apps.base.triggers import append_only
 
 
@@ -44,4 +45,4 @@ def append(kind: str, subject: str, *, actor: str = "shop", at: datetime | None 
     """Write one row in the caller's transaction. `kind` is dotted (`order.paid`), `subject` like `order:AO-7F3K2`."""
     row = AuditRow(at=at or shop_now(), actor=actor, kind=kind, subject=subject, data=data)
     row.mac = row.expected_mac()
-    row.save(force_insert=True)
+    insert_row(row)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
-from django.db import DatabaseError, models
-from django.db.models import F, Q
+from django.db import DatabaseError, connection, models
+from django.db.models import Q
 
-from apps.base.clock import RealNow, ShopNow, shop_now
+from apps.base.clock import ShopNow, shop_now
+from apps.base.sql import columns_of, from_row
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +50,20 @@ def due_index(name: str) -> models.Index:
     return models.Index(fields=["next_at"], name=name, condition=Q(next_at__isnull=False))
 
 
+CLAIM = """
+UPDATE {table} AS r SET attempts = attempts + 1, claimed_until = now() + %(lease)s, next_at = shop_now() + %(lease)s
+WHERE id = %(pk)s AND next_at IS NOT NULL AND (claimed_until IS NULL OR claimed_until < now())
+RETURNING {columns}
+"""
+
+
 def claim(model: type[Row], pk: Any) -> Row | None:
     """Take the row for LEASE and count the attempt. None: final, or somebody else has it."""
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=RealNow())
-    taken = model._default_manager.filter(free, pk=pk, next_at__isnull=False).update(
-        attempts=F("attempts") + 1, claimed_until=RealNow() + model.LEASE, next_at=ShopNow() + model.LEASE
-    )
-    return model._default_manager.get(pk=pk) if taken else None
+    sql = CLAIM.format(table=model._meta.db_table, columns=columns_of(model, "r"))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"lease": model.LEASE, "pk": pk})
+        found = cursor.fetchone()
+    return from_row(model, found) if found else None
 
 
 def release(row: Claimable, again: datetime | None) -> None:
@@ -63,9 +71,12 @@ def release(row: Claimable, again: datetime | None) -> None:
 
     A `next_at` that somebody moved meanwhile (a cancel during a status call) is left as they set it.
     """
-    mine = type(row)._default_manager.filter(pk=row.pk)
-    if not mine.filter(next_at=row.next_at).update(claimed_until=None, attempts=0, last_error="", next_at=again):
-        mine.update(claimed_until=None, attempts=0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {row._meta.db_table} SET claimed_until = NULL, attempts = 0, last_error = '',"
+            " next_at = CASE WHEN next_at = %s THEN %s ELSE next_at END WHERE id = %s",
+            [row.next_at, again, row.pk],
+        )
 
 
 def postpone(row: Claimable, error: str) -> None:

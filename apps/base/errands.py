@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from apps.base.claims import Claimable, due_index, work
 from apps.base.ids import uuid7
 from apps.base.queue.bells import ring
+from apps.base.sql import insert_row
 
 
 class Errand(Claimable):
@@ -30,7 +31,8 @@ class Errand(Claimable):
 
 def send_errand(task: str, key: Any) -> None:
     """Have `task(key)` run after the current transaction, at least once. The task must be safe to run twice."""
-    errand = Errand.objects.create(task=task, key=str(key))
+    errand = Errand(task=task, key=str(key))
+    insert_row(errand)
     ring(Errand.BELL, errand.pk)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 
 from apps.base.claims import bury, postpone
 from apps.base.clock import ShopNow, shop_now
 from apps.base.errands import send_errand
+from apps.base.sql import columns_of, from_row, insert_row, update_row, width_of
 from apps.base.stored import Setting
 from apps.bot import outbox
 from apps.bot.models import Chat, ChatSession, InboundUpdate, telegram_hash
@@ -32,26 +33,20 @@ AT_ONCE = 100  # updates of one chat handled by one caller before the clock take
 def store(bot: int, body: Any) -> InboundUpdate | None:
     """Keep one update. None when it is known already. Raises NotAnUpdate, and DatabaseError when it cannot be kept."""
     incoming = parse(body)
-    with transaction.atomic():
-        chat = _chat(incoming) if incoming.chat_id else None
-        final = incoming.kind == "other" or chat is None
-        rows = InboundUpdate.objects.bulk_create(
-            [
-                InboundUpdate(
-                    bot=bot, update_id=incoming.update_id, chat=chat, kind=incoming.kind, body=body, attempts=1,
-                    next_at=None if final else ShopNow() + FIRST_RING, outcome="ignored" if final else "",
-                )
-            ],
-            ignore_conflicts=True,
-        )  # fmt: skip
-        # ON CONFLICT DO NOTHING does not say whether it inserted: the row's own key does
-        return rows[0] if InboundUpdate.objects.filter(pk=rows[0].pk).exists() else None
+    chat = _chat(incoming) if incoming.chat_id else None
+    final = incoming.kind == "other" or chat is None
+    update = InboundUpdate(
+        bot=bot, update_id=incoming.update_id, chat=chat, kind=incoming.kind, body=body, attempts=1,
+        next_at=None if final else shop_now() + FIRST_RING, outcome="ignored" if final else "",
+    )  # fmt: skip
+    update.parsed = incoming
+    return update if insert_row(update) else None
 
 
 def _chat(incoming: Incoming) -> Chat:
     """The chat an update belongs to; its name is refreshed when Telegram says another."""
     mark = telegram_hash(incoming.chat_id)
-    chat = Chat.objects.filter(telegram_hash=mark).first()
+    chat = _known_chat(mark)
     if chat is None:
         try:
             with transaction.atomic():
@@ -68,6 +63,13 @@ def _chat(incoming: Incoming) -> Chat:
     return chat
 
 
+def _known_chat(mark: bytes) -> Chat | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns_of(Chat, 'c')} FROM bot_chat c WHERE telegram_hash = %s", [mark])
+        found = cursor.fetchone()
+    return from_row(Chat, found) if found else None
+
+
 def handle(chat_id: Any, mine: InboundUpdate | None = None) -> dict[str, Any] | None:
     """Handle the waiting updates of one chat in order. Returns the answer to `mine`'s button, for the HTTP reply.
 
@@ -75,7 +77,7 @@ def handle(chat_id: Any, mine: InboundUpdate | None = None) -> dict[str, Any] | 
     """
     answer = None
     for _ in range(AT_ONCE):
-        done = _handle_next(chat_id)
+        done = _handle_next(chat_id, mine)
         if done is None:
             return answer
         update, reply = done
@@ -86,35 +88,56 @@ def handle(chat_id: Any, mine: InboundUpdate | None = None) -> dict[str, Any] | 
             with transaction.atomic():
                 params = {k: v for k, v in spoken.items() if k != "method"}
                 outbox.send(update.chat, "answerCallbackQuery", params, kind=outbox.Kind.ANSWER)
-        if not waiting(chat_id).exists():
+        if _first_waiting(chat_id) is None:
             return answer
     return answer
 
 
-def waiting(chat_id: Any) -> Any:
-    return InboundUpdate.objects.filter(chat_id=chat_id, next_at__isnull=False)
+LOCK = """
+SELECT {chat}, {session}, shop_now() FROM bot_chat c JOIN bot_chatsession s ON s.chat_id = c.id
+WHERE c.id = %s FOR NO KEY UPDATE OF c SKIP LOCKED
+"""
+FIRST = "SELECT {update} FROM bot_inboundupdate u WHERE chat_id = %s AND next_at IS NOT NULL ORDER BY update_id LIMIT 1"
 
 
-def _handle_next(chat_id: Any) -> tuple[InboundUpdate, Reply] | None:
+def _lock_chat(chat_id: Any) -> tuple[Chat, datetime] | None:
+    """The chat with its session, and shop time; None while somebody else has it. No key lock: see the lock order."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK.format(chat=columns_of(Chat, "c"), session=columns_of(ChatSession, "s")), [chat_id])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    width = width_of(Chat)
+    chat = from_row(Chat, found[:width])
+    chat.session = from_row(ChatSession, found[width:-1])
+    return chat, found[-1]
+
+
+def _first_waiting(chat_id: Any) -> InboundUpdate | None:
+    """Read after the lock, in a snapshot of its own: what the last holder did must be seen."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST.format(update=columns_of(InboundUpdate, "u")), [chat_id])
+        found = cursor.fetchone()
+    return from_row(InboundUpdate, found) if found else None
+
+
+def _handle_next(chat_id: Any, mine: InboundUpdate | None) -> tuple[InboundUpdate, Reply] | None:
     """One transaction for one update; None when there is nothing to do for us."""
     update = None
     try:
         with transaction.atomic():
-            chat = (
-                Chat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-                .select_related("session")
-                .filter(pk=chat_id)
-                .first()
-            )
-            if chat is None:
+            locked = _lock_chat(chat_id)
+            if locked is None:
                 return None
-            update = waiting(chat_id).order_by("update_id").first()
-            if update is None or _rests(update):
+            chat, now = locked
+            update = _first_waiting(chat_id)
+            if update is None or _rests(update, now):
                 return None
             update.chat = chat
-            reply = _respond(chat, update)
-            update.outcome, update.handled_at, update.next_at = reply.route[:60], shop_now(), None
-            update.save(update_fields=["outcome", "handled_at", "next_at"])
+            known = mine is not None and mine.pk == update.pk
+            update.parsed = mine.parsed if known and mine is not None else parse(update.body)
+            reply = _respond(chat, update.parsed, now)
+            update_row(update, outcome=reply.route[:60], handled_at=now, next_at=None)
             return update, reply
     except OperationalError:
         raise  # the database is away: the row is still due, the clock rings it again
@@ -127,13 +150,12 @@ def _handle_next(chat_id: Any) -> tuple[InboundUpdate, Reply] | None:
         return None
 
 
-def _rests(update: InboundUpdate) -> bool:
+def _rests(update: InboundUpdate, now: datetime) -> bool:
     """After a failure the chat waits until the update is due, so that order is kept."""
-    return bool(update.last_error) and update.next_at is not None and update.next_at > shop_now()
+    return bool(update.last_error) and update.next_at is not None and update.next_at > now
 
 
-def _respond(chat: Chat, update: InboundUpdate) -> Reply:
-    incoming = parse(update.body)
+def _respond(chat: Chat, incoming: Incoming, now: datetime) -> Reply:
     if incoming.kind == "membership":
         Chat.objects.filter(pk=chat.pk).update(blocked_at=ShopNow() if incoming.kicked else None)
         return Reply(route="membership")
@@ -141,7 +163,7 @@ def _respond(chat: Chat, update: InboundUpdate) -> Reply:
         return Reply(route="group")  # goods and dialogues only in private
     session = chat.session
     talk = Talk(chat, incoming, state=session.state, data=copy.deepcopy(session.data or {}))
-    over = _over_budget(chat)
+    over = _over_budget(chat, now)
     busy = all_routes().busy
     reply = busy(talk) if over and busy and over > 0 else Reply(route="busy") if over else route(talk)
     _remember(session, reply)
@@ -149,19 +171,16 @@ def _respond(chat: Chat, update: InboundUpdate) -> Reply:
     return reply
 
 
-def _over_budget(chat: Chat) -> int:
+def _over_budget(chat: Chat, now: datetime) -> int:
     """Count this action; 0 within the budget, 1 for the first too many of a minute, -1 for more. Also unblocks."""
-    now = shop_now()
-    if chat.window_at is None or now - chat.window_at >= timedelta(minutes=1) or now < chat.window_at:
+    if chat.window_at is None or not timedelta() <= now - chat.window_at < timedelta(minutes=1):
         chat.window_at, chat.window_actions = now, 0
-    chat.window_actions += 1
-    fields = ["window_at", "window_actions"]
+    counted: dict[str, Any] = {"window_at": chat.window_at, "window_actions": chat.window_actions + 1}
     if chat.blocked_at is not None:
-        chat.blocked_at = None
-        fields.append("blocked_at")
+        counted["blocked_at"] = None
         for task in settings.CHAT_BACK:
             send_errand(task, chat.pk)
-    chat.save(update_fields=fields)
+    update_row(chat, **counted)
     extra = chat.window_actions - ACTIONS_A_MINUTE.get()
     return 0 if extra <= 0 else 1 if extra == 1 else -1
 
@@ -176,11 +195,11 @@ def _remember(session: ChatSession, reply: Reply) -> None:
 
 def _answer(update: InboundUpdate, reply: Reply) -> dict[str, Any] | None:
     """The answer every pressed button gets, so that it stops spinning."""
-    query = update.body.get("callback_query")
-    if not query:
+    query_id = update.parsed.query_id
+    if not query_id:
         return None
     text = {"text": reply.toast[:200], "show_alert": reply.alert} if reply.toast else {}
-    return {"method": "answerCallbackQuery", "callback_query_id": query["id"], **text}
+    return {"method": "answerCallbackQuery", "callback_query_id": query_id, **text}
 
 
 def ring_update(pk: str) -> None:

@@ -13,6 +13,7 @@ from apps.base.clock import ShopNow
 from apps.base.crypto import lookup_hash
 from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField
 from apps.base.ids import uuid7
+from apps.bot.updates import Incoming
 
 
 def telegram_hash(telegram_id: int) -> bytes:
@@ -75,6 +76,7 @@ class InboundUpdate(Claimable):
     outcome = models.CharField(max_length=60, blank=True, default="")  # route taken, or why it was left
     stored_at = models.DateTimeField(db_default=ShopNow())
     handled_at = models.DateTimeField(null=True, blank=True)
+    parsed: Incoming  # what the body says, while it is handled
 
     class Meta:
         verbose_name = "pesan masuk"

@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models import F
 
 from apps.base.claims import revive
-from apps.base.clock import ShopNow
+from apps.base.clock import shop_now
 from apps.base.credentials import credential
 from apps.base.queue.bells import OUTBOX_CHANNEL, wake
+from apps.base.sql import insert_row
 from apps.bot.models import Chat, OutboundMessage, telegram_hash
 
 Kind = OutboundMessage.Kind
@@ -53,11 +54,12 @@ def send(
             state=State.REPLACED, next_at=None
         )
     lives = LIVES.get(kind)
-    message = OutboundMessage.objects.create(
+    message = OutboundMessage(
         chat=chat, kind=kind, urgency=URGENCY[kind], method=method, payload=payload, file=file, file_name=file_name,
         target=target, on_sent=on_sent, on_failed=on_failed, about=about,
-        expires_at=None if lives is None else ShopNow() + lives,
+        expires_at=None if lives is None else shop_now() + lives,
     )  # fmt: skip
+    insert_row(message)
     wake(OUTBOX_CHANNEL)
     return message
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from apps.orders.services import stock
 from apps.orders.states import SeatState
 
 PAGE = 8
+FRESH = 3.0  # seconds
 STOCK_SHOWN = 100  # counted no further
 
 
@@ -40,8 +42,18 @@ def shelf() -> QuerySet[Product]:
 
 
 def categories() -> list[Category]:
-    """Categories that have something on the shelf."""
-    return list(Category.objects.filter(Exists(shelf().filter(category=OuterRef("pk"))))[:20])
+    """Categories that have something on the shelf; at most FRESH seconds old, since every menu shows them."""
+    read, known = _categories
+    if time.monotonic() - read[0] > FRESH:
+        on_sale = Product.objects.filter(
+            category=OuterRef("pk"), is_active=True, is_hidden=False, variants__is_active=True
+        )
+        known[:] = Category.objects.filter(Exists(on_sale))[:20]
+        read[0] = time.monotonic()
+    return list(known)
+
+
+_categories: tuple[list[float], list[Category]] = ([-1e9], [])
 
 
 def products(number: int, category_id: int | None = None) -> Page:

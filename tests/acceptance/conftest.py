@@ -11,7 +11,13 @@ from tests.live import Live
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: Any) -> Iterator[Live]:
     """One shop for a module: polling, as a newcomer's `make run`."""
-    shop = Live(tmp_path_factory.mktemp("shop"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6", PAYMENT_POLL_EVERY="6")
+    shop = Live(
+        tmp_path_factory.mktemp("shop"),
+        SANDBOX_RATE="3000",
+        TELEGRAM_RATE="1000",
+        PAYMENT_POLL_FIRST="6",
+        PAYMENT_POLL_EVERY="6",
+    )
     shop.start()
     yield shop
     shop.stop()

@@ -24,7 +24,11 @@ VICTIMS = [
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: Any) -> Iterator[Live]:
     made = Live(
-        tmp_path_factory.mktemp("kills"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6", PAYMENT_POLL_EVERY="6"
+        tmp_path_factory.mktemp("kills"),
+        SANDBOX_RATE="3000",
+        TELEGRAM_RATE="1000",
+        PAYMENT_POLL_FIRST="6",
+        PAYMENT_POLL_EVERY="6",
     )
     made.start()
     made.add_stock("spotify", ORDERS + 200)
@@ -64,7 +68,9 @@ def test_orders_survive_every_kill(shop: Live) -> None:
     assert seats == [(len(paid), len(paid))]
     shop.wait(lambda: shop.manage("checkinvariants", "--fresh", check=False).returncode == 0, "the invariants", 150)
     for user in paid:
-        texts = {line for m in shop.messages(user) for line in m.get("text", "").split("\n") if line.startswith("<code>")}
+        texts = {
+            line for m in shop.messages(user) for line in m.get("text", "").split("\n") if line.startswith("<code>")
+        }
         assert len(texts) == 1, "the same goods at most again, never others"
 
 

@@ -77,7 +77,9 @@ def test_children_end_when_make_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_second_run_says_so(shop: Live) -> None:
-    second = subprocess.run([sys.executable, "manage.py", "up"], cwd=ROOT, env=shop.env, capture_output=True, text=True, check=False)
+    second = subprocess.run(
+        [sys.executable, "manage.py", "up"], cwd=ROOT, env=shop.env, capture_output=True, text=True, check=False
+    )
     assert second.returncode == 2
     assert second.stderr.strip() == "The shop already runs from this folder. Stop it first (Ctrl-C in its window)."
 
@@ -94,7 +96,15 @@ def test_a_second_start_is_quick_and_keeps_everything(shop: Live) -> None:
 
 def test_commands_work_while_it_runs_and_while_it_is_stopped(shop: Live) -> None:
     env = shop.env
-    count = [sys.executable, "manage.py", "shell", "-v", "0", "-c", "from apps.orders.models import Product; print(Product.objects.count())"]
+    count = [
+        sys.executable,
+        "manage.py",
+        "shell",
+        "-v",
+        "0",
+        "-c",
+        "from apps.orders.models import Product; print(Product.objects.count())",
+    ]
     running = subprocess.run(count, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert running.stdout.strip() == "8", running.stderr
     shop.stop()
@@ -104,7 +114,15 @@ def test_commands_work_while_it_runs_and_while_it_is_stopped(shop: Live) -> None
 
 def refused(tmp_path: Path, **environment: str) -> str:
     shop = Live(tmp_path / "shop", **environment)
-    run = subprocess.run([sys.executable, "manage.py", "up"], cwd=ROOT, env=shop.env, capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=ROOT,
+        env=shop.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert run.returncode == 2, run.stdout + run.stderr
     lines = run.stderr.strip().split("\n")
     assert len(lines) == 1, run.stderr
@@ -142,7 +160,9 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
         pytest.skip("only root can mount a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)], check=False, capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("this machine does not let us mount")
     try:
@@ -160,7 +180,14 @@ def test_python_too_old_is_one_sentence(tmp_path: Path) -> None:
     for name in ("sh", "awk", "df", "tail", "touch", "rm"):
         (tools / name).symlink_to(shutil.which(name) or f"/bin/{name}")
     old.rename(tools / "python3")
-    run = subprocess.run(["sh", str(ROOT / "deploy" / "venv.sh"), "requirements.txt", ".venv/x"], cwd=tmp_path, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        ["sh", str(ROOT / "deploy" / "venv.sh"), "requirements.txt", ".venv/x"],
+        cwd=tmp_path,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 2
     assert run.stderr.startswith("autoorder needs Python 3.11 or newer")
 
@@ -198,13 +225,25 @@ def test_an_ordinary_user_can_run_it(tmp_path: Path) -> None:
         subprocess.run(["chown", "-R", "nobody", name], check=True)
         packages = next((ROOT / ".venv" / "lib").glob("python3*/site-packages"))
         nobody = pwd.getpwnam("nobody")
-        readable = subprocess.run(["python3", "-c", "import sys; raise SystemExit(sys.version_info < (3, 11))"], user=nobody.pw_uid, check=False)
+        readable = subprocess.run(
+            ["python3", "-c", "import sys; raise SystemExit(sys.version_info < (3, 11))"],
+            user=nobody.pw_uid,
+            check=False,
+        )
         if readable.returncode or not reachable_by(nobody.pw_uid, packages / "django" / "__init__.py"):
             pytest.skip("the packages here can be read by root only")
         shop = Live(home / "var", PYTHONPATH=f"{home}:{packages}", HOME=name)
         subprocess.run(["chown", "-R", "nobody", name], check=True)
         out = (Path(name) / "up.log").open("wb")
-        up = subprocess.Popen([python_of(nobody.pw_uid), "manage.py", "up"], cwd=home, env=shop.env, stdout=out, stderr=out, user=nobody.pw_uid, group=nobody.pw_gid)
+        up = subprocess.Popen(
+            [python_of(nobody.pw_uid), "manage.py", "up"],
+            cwd=home,
+            env=shop.env,
+            stdout=out,
+            stderr=out,
+            user=nobody.pw_uid,
+            group=nobody.pw_gid,
+        )
         try:
             shop.wait(lambda: "Ctrl-C stops it" in (Path(name) / "up.log").read_text(), "the shop of nobody", 60)
         finally:

@@ -13,7 +13,9 @@ from apps.base.audit import AuditRow
 from apps.base.invariants import tampered_audit_rows
 
 
-@pytest.mark.parametrize("sql", ["UPDATE base_auditrow SET actor = 'x'", "DELETE FROM base_auditrow", "TRUNCATE base_auditrow"])
+@pytest.mark.parametrize(
+    "sql", ["UPDATE base_auditrow SET actor = 'x'", "DELETE FROM base_auditrow", "TRUNCATE base_auditrow"]
+)
 def test_no_row_is_changed_or_lost(db: Any, sql: str) -> None:
     audit.append("order.placed", "order:AO-1", total=5)
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
@@ -22,7 +24,8 @@ def test_no_row_is_changed_or_lost(db: Any, sql: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["actor = 'x'", "kind = 'x'", "subject = 'x'", "data = '{\"total\": 6}'", "at = at + interval '1 microsecond'"]
+    "change",
+    ["actor = 'x'", "kind = 'x'", "subject = 'x'", "data = '{\"total\": 6}'", "at = at + interval '1 microsecond'"],
 )
 def test_a_change_behind_the_trigger_shows(db: Any, change: str) -> None:
     audit.append("order.placed", "order:AO-1", total=5)

@@ -41,7 +41,9 @@ def test_any_changed_byte_is_noticed(plain: bytes, data: Any) -> None:
 def test_a_value_moved_to_another_row_does_not_open(db: Any) -> None:
     sari, dewi = make_chat(1, "Sari"), make_chat(2, "Dewi")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE bot_chat SET name = (SELECT name FROM bot_chat WHERE id = %s) WHERE id = %s", [sari.pk, dewi.pk])
+        cursor.execute(
+            "UPDATE bot_chat SET name = (SELECT name FROM bot_chat WHERE id = %s) WHERE id = %s", [sari.pk, dewi.pk]
+        )
     with pytest.raises(CannotOpen):
         _ = Chat.objects.get(pk=dewi.pk).name
 

@@ -24,7 +24,13 @@ def imports_of(path: Path) -> set[str]:
     """Rooms that a file imports."""
     rooms = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in getattr(node, "names", [])] if isinstance(node, ast.Import) else []
+        names = (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [a.name for a in getattr(node, "names", [])]
+            if isinstance(node, ast.Import)
+            else []
+        )
         for name in names:
             parts = name.split(".")
             if parts[0] == "apps" and len(parts) > 1:
@@ -97,13 +103,19 @@ def test_the_sandbox_is_nowhere_without_sandbox_mode() -> None:
 
 def test_the_fakes_refuse_a_real_token() -> None:
     env = {"PATH": "/usr/bin", "TELEGRAM_BOT_TOKEN": "1:x"}
-    run = subprocess.run([sys.executable, "-m", "apps.sandbox.fakes"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-m", "apps.sandbox.fakes"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 1
     assert "refuses" in run.stderr
 
 
 @pytest.mark.parametrize(
-    "text", ["failed https://api.telegram.org/bot123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/getMe", "token 123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"]
+    "text",
+    [
+        "failed https://api.telegram.org/bot123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/getMe",
+        "token 123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+    ],
 )
 def test_tokens_never_reach_the_log(text: str) -> None:
     line = OneLine("%(message)s").format(logging.makeLogRecord({"msg": text}))

@@ -6,7 +6,16 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
 
 from apps.bot.client import Verdict, judge
 from apps.bot.failover import HEALTHY, PATIENCE, Choice

@@ -28,7 +28,9 @@ def test_order_is_kept_for_each_chat(shop: Shop, sari: Buyer, monkeypatch: pytes
     assert seen == [f"kata {n}" for n in range(10)]
 
 
-def test_a_failing_update_keeps_its_place_then_gives_way(shop: Shop, sari: Buyer, dewi: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_update_keeps_its_place_then_gives_way(
+    shop: Shop, sari: Buyer, dewi: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usual = inbox.route
 
     def allergic(talk: Any) -> Any:
@@ -89,7 +91,15 @@ def test_groups_get_no_dialogue(shop: Shop, sari: Buyer) -> None:
 @pytest.mark.parametrize("media", ["sticker", "voice", "photo", "document"])
 def test_media_get_a_helpful_answer(shop: Shop, sari: Buyer, media: str) -> None:
     parts: dict[str, Any] = {
-        "sticker": {"file_id": "x", "file_unique_id": "x", "type": "regular", "width": 1, "height": 1, "is_animated": False, "is_video": False},
+        "sticker": {
+            "file_id": "x",
+            "file_unique_id": "x",
+            "type": "regular",
+            "width": 1,
+            "height": 1,
+            "is_animated": False,
+            "is_video": False,
+        },
         "voice": {"file_id": "x", "file_unique_id": "x", "duration": 1},
         "photo": [{"file_id": "x", "file_unique_id": "x", "width": 1, "height": 1}],
         "document": {"file_id": "x", "file_unique_id": "x"},

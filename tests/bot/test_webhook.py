@@ -32,10 +32,15 @@ def test_a_bad_secret_is_401_and_nothing_is_read(shop: Shop, secret: str) -> Non
     assert not InboundUpdate.objects.exists()
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "null", "7", '"x"', "{}", '{"update_id": "x"}', '{"update_id": null}', "\x00"])
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "null", "7", '"x"', "{}", '{"update_id": "x"}', '{"update_id": null}', "\x00"]
+)
 def test_what_is_no_update_is_400(shop: Shop, body: str) -> None:
     answer = shop.http.post(
-        "/telegram/webhook/", body.encode(), content_type="application/json", headers={"X-Telegram-Bot-Api-Secret-Token": "webhook-secret"}
+        "/telegram/webhook/",
+        body.encode(),
+        content_type="application/json",
+        headers={"X-Telegram-Bot-Api-Secret-Token": "webhook-secret"},
     )
     assert answer.status_code == 400
 
@@ -43,7 +48,10 @@ def test_what_is_no_update_is_400(shop: Shop, body: str) -> None:
 def test_deeply_nested_rubbish_is_400(shop: Shop) -> None:
     body = b'{"update_id":1,"message":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     answer = shop.http.post(
-        "/telegram/webhook/", body, content_type="application/json", headers={"X-Telegram-Bot-Api-Secret-Token": "webhook-secret"}
+        "/telegram/webhook/",
+        body,
+        content_type="application/json",
+        headers={"X-Telegram-Bot-Api-Secret-Token": "webhook-secret"},
     )
     assert answer.status_code == 400
 
@@ -107,7 +115,10 @@ def test_csrf_and_hosts_do_not_stand_in_the_way(shop: Shop) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["message", "chat", "id", "from", "text", "data", "x"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["message", "chat", "id", "from", "text", "data", "x"]), inner, max_size=5)
+    ),
     max_leaves=12,
 )
 

@@ -12,7 +12,14 @@ from playwright.sync_api import Page, sync_playwright
 from tests.live import Live
 from tests.plugin import ROOT
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 SHOTS = ROOT / "var" / "screenshots"
 
 

@@ -65,7 +65,9 @@ def test_fifty_buyers_at_twenty_units(keys: None, at_once: Together) -> None:
     assert Payment.objects.count() == 20
 
 
-def test_without_the_lock_one_unit_is_promised_twice(keys: None, at_once: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_lock_one_unit_is_promised_twice(
+    keys: None, at_once: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The race itself: what the cure above is for."""
     monkeypatch.setattr(stock, "RESERVE", stock.RESERVE.replace("FOR UPDATE {skip}", ""))
     make_product("canva", units=20, name="Canva")
@@ -93,7 +95,14 @@ def test_several_units_each_never_deadlock(keys: None, at_once: Together) -> Non
     (kode,) = variants_of("kode")
     people = [chat(n) for n in range(24)]
     for person in people:  # who has paid once may take several
-        Order.objects.create(buyer=person, total=1, expires_at="2026-01-01T00:00Z", next_at=None, state="delivered", paid_at="2026-01-01T00:00Z")
+        Order.objects.create(
+            buyer=person,
+            total=1,
+            expires_at="2026-01-01T00:00Z",
+            next_at=None,
+            state="delivered",
+            paid_at="2026-01-01T00:00Z",
+        )
 
     def several(person: Chat) -> Callable[[], Any]:
         def job() -> Order:
@@ -178,13 +187,22 @@ def test_the_same_webhook_twenty_times_at_once(shop: Shop, at_once: Together) ->
     number = sari.orders("Spotify")
     shop.bank_pays(number)
     known = shop.transaction(number)
-    body = {"txn_id": known["txn_id"], "order_id": number, "amount": known["amount"], "is_sandbox": True, "status": "completed"}
+    body = {
+        "txn_id": known["txn_id"],
+        "order_id": number,
+        "amount": known["amount"],
+        "is_sandbox": True,
+        "status": "completed",
+    }
 
     def post() -> int:
         from django.test import Client
 
         answer = Client().post(
-            "/payments/pakasir/webhook/", body, content_type="application/json", headers={"X-Secret": "sandbox-webhook-secret"}
+            "/payments/pakasir/webhook/",
+            body,
+            content_type="application/json",
+            headers={"X-Secret": "sandbox-webhook-secret"},
         )
         return answer.status_code
 
@@ -212,7 +230,9 @@ def test_two_workers_take_different_bells(transactional_db: Any, at_once: Togeth
     assert len(taken) == len(set(taken)) == 40
 
 
-def test_one_buyers_slow_taps_do_not_hold_up_another(shop: Shop, at_once: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_buyers_slow_taps_do_not_hold_up_another(
+    shop: Shop, at_once: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The figure (under 50 ms) is measured by `make bench`; here: the other is done first."""
     import time
 

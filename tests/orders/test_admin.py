@@ -42,7 +42,12 @@ def test_an_order_tells_everything_that_happened(owner: Client, shop: Shop, sari
     number = sari.orders("Spotify")
     shop.pays(number)
     page = owner.get(reverse("admin:orders_order_change", args=[Order.objects.get().pk])).content.decode()
-    for text in ("Pesanan dibuat, total Rp18.000", "Uang masuk Rp18.000", "Kabar gateway: completed", "Barang sampai di pembeli"):
+    for text in (
+        "Pesanan dibuat, total Rp18.000",
+        "Uang masuk Rp18.000",
+        "Kabar gateway: completed",
+        "Barang sampai di pembeli",
+    ):
         assert text in page
     assert "rahasia-1" not in page
 

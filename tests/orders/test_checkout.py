@@ -118,7 +118,10 @@ def test_questions_are_asked_and_checked(shop: Shop, sari: Buyer) -> None:
     sari.says("123456").says("9999")
     assert "ID?: <code>123456</code>" in sari.heard[-1]
     sari.presses("QRIS")
-    assert OrderLine.objects.get().answers == [{"label": "ID?", "answer": "123456"}, {"label": "Server?", "answer": "9999"}]
+    assert OrderLine.objects.get().answers == [
+        {"label": "ID?", "answer": "123456"},
+        {"label": "Server?", "answer": "9999"},
+    ]
     shop.pays(sari.invoice_number())
     assert "diproses manual" in sari.heard[-1]
 
@@ -170,7 +173,9 @@ def test_content_without_a_limit_never_runs_out(shop: Shop, sari: Buyer, dewi: B
         assert "<code>tautan</code>" in buyer.heard[-1]
 
 
-def test_a_gateway_without_keys_takes_no_order(shop: Shop, sari: Buyer, spotify: Variant, settings: pytest.Item) -> None:
+def test_a_gateway_without_keys_takes_no_order(
+    shop: Shop, sari: Buyer, spotify: Variant, settings: pytest.Item
+) -> None:
     settings.PAKASIR_PROJECT = ""  # type: ignore[attr-defined]
     sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli").presses("QRIS")
     assert "Pembayaran belum dibuka" in sari.heard[-1]

@@ -16,7 +16,7 @@ from tests.driver import Buyer, Shop
 
 
 def test_odd_names_and_goods_break_nothing(shop: Shop) -> None:
-    odd = shop.buyer(777, '<b>&"\' 👨\u200d👩\u200d👧 \u202eevil')
+    odd = shop.buyer(777, "<b>&\"' 👨\u200d👩\u200d👧 \u202eevil")
     variant = make_product("x", name="Paket <&>")
     goods = '<script>&amp; "a" \u202e\u200f 🙂\tb'
     stock.add_units(variant=variant, units=[NewUnit(goods)], actor="test")
@@ -71,7 +71,9 @@ def test_long_terms_come_as_a_document(shop: Shop, sari: Buyer) -> None:
     assert sari.messages[-1]["document_name"] == "SNK-spotify.txt"
 
 
-def test_a_buyer_who_blocked_the_bot_gets_his_goods_when_he_is_back(shop: Shop, sari: Buyer, tono: Buyer, spotify: Variant) -> None:
+def test_a_buyer_who_blocked_the_bot_gets_his_goods_when_he_is_back(
+    shop: Shop, sari: Buyer, tono: Buyer, spotify: Variant
+) -> None:
     number = sari.orders("Spotify")
     shop.fakes.do(lambda: shop.fakes.world.telegram.block(701, True))
     shop.pays(number)
@@ -139,7 +141,9 @@ def test_telegram_down_holds_goods_back_and_loses_none(shop: Shop, spotify: Vari
     for buyer in buyers:
         goods = [text for text in buyer.heard if "rahasia" in text]
         assert goods
-        assert len({line for text in goods for line in text.split("\n") if "<code>" in line}) == 1, "the same goods only"
+        assert len({line for text in goods for line in text.split("\n") if "<code>" in line}) == 1, (
+            "the same goods only"
+        )
         assert all("Kiriman ulang" in text for text in goods[1:])
 
 

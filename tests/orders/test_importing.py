@@ -39,7 +39,10 @@ def test_delimiters_marks_and_line_ends(db: Any, delimiter: str, bom: bytes, end
 
 def test_a_workbook(db: Any) -> None:
     book = Workbook()
-    for row in ([*HEAD.split(","), "variant", "duration_days"], ["n", "Netflix", 32000, None, "S", None, "1 bulan", 30]):
+    for row in (
+        [*HEAD.split(","), "variant", "duration_days"],
+        ["n", "Netflix", 32000, None, "S", None, "1 bulan", 30],
+    ):
         book.active.append(row)
     out = io.BytesIO()
     book.save(out)
@@ -64,7 +67,10 @@ def test_upsert_by_code_and_variant(db: Any) -> None:
         (HEAD, "the file has a header and no rows"),
         ("code,name,price,description,category\na,b,1,,", "line 1: the column 'terms' is missing"),
         (HEAD + ",colour\na,b,1,,,,x", "line 1: the column 'colour' is not known"),
-        (HEAD + "\na,b,12.5,,,", "line 2, column price: '12.5' is not a whole rupiah amount such as 12000, 12.000 or Rp12.000"),
+        (
+            HEAD + "\na,b,12.5,,,",
+            "line 2, column price: '12.5' is not a whole rupiah amount such as 12000, 12.000 or Rp12.000",
+        ),
         (HEAD + "\na,b,0,,,", "line 2, column price: a price above zero is needed"),
         (HEAD + "\na b,x,1,,,", "line 2, column code: 1 to 40 letters, digits, - or _ are needed"),
         (HEAD + "\na,,1,,,", "line 2, column name: a name is needed"),
@@ -111,7 +117,10 @@ class TestStock:
 
     def test_blocks_between_separators(self, db: Any) -> None:
         units = self.units(b"a@x|1\nProfil 1\nProfil 2\n---\nb@x|2\nProfil 1\n", Kind.SHARED, separator="---")
-        assert [(u.content, list(u.labels)) for u in units] == [("a@x|1", ["Profil 1", "Profil 2"]), ("b@x|2", ["Profil 1"])]
+        assert [(u.content, list(u.labels)) for u in units] == [
+            ("a@x|1", ["Profil 1", "Profil 2"]),
+            ("b@x|2", ["Profil 1"]),
+        ]
 
     def test_cleaning_pasted_texts(self, db: Any) -> None:
         units = self.units("1. a@x|1\n2) b@x|2\n• c@x|3\u200b\n".encode(), clean=True)
@@ -178,7 +187,9 @@ class TestCommands:
             call_command(name, "--help")
         assert f"Example: manage.py {name}" in capsys.readouterr().out
 
-    def test_reconcile_finds_money(self, shop: Any, sari: Any, spotify: Variant, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_reconcile_finds_money(
+        self, shop: Any, sari: Any, spotify: Variant, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         number = sari.orders("Spotify")
         shop.bank_pays(number)
         call_command("reconcile")

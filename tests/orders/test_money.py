@@ -92,7 +92,9 @@ class TestForged:
 
     def test_other_addresses(self, shop: Shop) -> None:
         assert shop.http.post("/payments/nobody/webhook/", b"{}", content_type="text/plain").status_code == 404
-        assert shop.http.post("/payments/pakasir/webhook/", b"x" * 1_000_001, content_type="text/plain").status_code == 413
+        assert (
+            shop.http.post("/payments/pakasir/webhook/", b"x" * 1_000_001, content_type="text/plain").status_code == 413
+        )
 
     def test_a_flood_is_only_counted(self, shop: Shop, number: str) -> None:
         for _ in range(120):
@@ -283,12 +285,17 @@ def test_a_plain_unit_is_never_for_sale_again(shop: Shop, sari: Buyer, number: s
         Seat.objects.filter(state="sold").update(state="available", line=None)
 
 
-@pytest.mark.parametrize(("text", "amount"), [("12000", 12000), ("12.000", 12000), ("Rp12.000", 12000), (" rp 1.250.000 ", 1250000), ("0", 0)])
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("12000", 12000), ("12.000", 12000), ("Rp12.000", 12000), (" rp 1.250.000 ", 1250000), ("0", 0)],
+)
 def test_prices_as_people_write_them(text: str, amount: int) -> None:
     assert parse_rupiah(text) == amount
 
 
-@pytest.mark.parametrize("text", ["", "12,5", "12.5", "12.00", "1.2000", "-5", "Rp", "12000.00", "１２", "1e5", "12 000", "99999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "12,5", "12.5", "12.00", "1.2000", "-5", "Rp", "12000.00", "１２", "1e5", "12 000", "99999999999"]
+)
 def test_what_is_no_price(text: str) -> None:
     with pytest.raises(NotAPrice):
         parse_rupiah(text)

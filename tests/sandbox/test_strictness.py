@@ -29,7 +29,9 @@ def refuses(telegram: FakeTelegram, method: str, **params: Any) -> str:
     return f"{caught.value.code} {caught.value.description}"
 
 
-@pytest.mark.parametrize("html", ["<b>x", "x</b>", "<b><i>x</b></i>", "a < b", "<br>", "<script>x</script>", "<b", "<>x</>", "<p>x</p>"])
+@pytest.mark.parametrize(
+    "html", ["<b>x", "x</b>", "<b><i>x</b></i>", "a < b", "<br>", "<script>x</script>", "<b", "<>x</>", "<p>x</p>"]
+)
 def test_bad_html(telegram: FakeTelegram, html: str) -> None:
     assert "can't parse entities" in refuses(telegram, "sendMessage", chat_id="1", text=html, parse_mode="HTML")
 
@@ -53,7 +55,16 @@ def test_sizes_and_unknown_things(telegram: FakeTelegram) -> None:
     assert refuses(telegram, "sendMessage", chat_id="1", text="x").startswith("403")
 
 
-@pytest.mark.parametrize("raw", ["{", "[]", '{"inline_keyboard": [[{"text": "x"}]]}', '{"inline_keyboard": [[{"text": "x", "callback_data": "' + "y" * 65 + '"}]]}', '{"inline_keyboard": [[]]}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "{",
+        "[]",
+        '{"inline_keyboard": [[{"text": "x"}]]}',
+        '{"inline_keyboard": [[{"text": "x", "callback_data": "' + "y" * 65 + '"}]]}',
+        '{"inline_keyboard": [[]]}',
+    ],
+)
 def test_bad_keyboards(raw: str) -> None:
     with pytest.raises(BadRequest):
         read_keyboard(raw)

@@ -15,6 +15,7 @@ from apps.base.claims import ERROR_CHARS
 from apps.base.clock import RealNow, ShopNow
 from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident
+from apps.base.sql import columns_of, from_row, width_of
 from apps.bot import outbox
 from apps.bot.client import Outcome, Verdict, biggest_photo, message_id_of
 from apps.bot.models import Chat, OutboundMessage, PictureFile
@@ -44,8 +45,16 @@ FROM (
     ) AS candidate ORDER BY urgency, id LIMIT %(room)s
   ) FOR UPDATE SKIP LOCKED
 ) AS chosen
-WHERE o.id = chosen.id AND o.state = 'queued'
-RETURNING o.id
+, bot_chat AS c
+WHERE o.id = chosen.id AND o.state = 'queued' AND c.id = o.chat_id
+RETURNING {message}, {chat}
+"""
+
+
+SENT = """
+UPDATE bot_outboundmessage
+SET state = 'sent', next_at = NULL, sent_at = shop_now(), message_id = %s, last_error = '', claimed_until = NULL
+WHERE id = %s
 """
 
 
@@ -81,13 +90,10 @@ def turn(done: Iterable[Sent], *, epoch: int, room: int, silent: list[str], urge
         for sent in done:
             record(sent)
         claimed = _claim(epoch=epoch, room=room, silent=silent, urgency=urgency) if room > 0 else []
-    if not claimed:
-        return []
-    rows = OutboundMessage.objects.select_related("chat").filter(pk__in=claimed)
-    return sorted(rows, key=lambda m: (m.urgency, m.pk))
+    return sorted(claimed, key=lambda m: (m.urgency, m.pk))
 
 
-def _claim(*, epoch: int, room: int, silent: list[str], urgency: int) -> list[Any]:
+def _claim(*, epoch: int, room: int, silent: list[str], urgency: int) -> list[OutboundMessage]:
     values: dict[str, Any] = {
         "epoch": epoch,
         "lease": LEASE,
@@ -97,8 +103,14 @@ def _claim(*, epoch: int, room: int, silent: list[str], urgency: int) -> list[An
         "room": room,
     }
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, values)
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(CLAIM.format(message=columns_of(OutboundMessage, "o"), chat=columns_of(Chat, "c")), values)
+        rows = cursor.fetchall()
+    width, claimed = width_of(OutboundMessage), []
+    for row in rows:
+        message = from_row(OutboundMessage, row[:width])
+        message.chat = from_row(Chat, row[width:])
+        claimed.append(message)
+    return claimed
 
 
 def _refuse_stale(epoch: int) -> None:
@@ -134,7 +146,8 @@ def _again(message: OutboundMessage, seconds: float, outcome: Outcome, **values:
 
 def _sent(message: OutboundMessage, outcome: Outcome) -> None:
     message_id = message_id_of(outcome.result)
-    _save(message, state=State.SENT, next_at=None, sent_at=ShopNow(), message_id=message_id, last_error="")
+    with connection.cursor() as cursor:
+        cursor.execute(SENT, [message_id, message.pk])
     picture = (message.payload.get("photo") or {}) if message.method == "sendPhoto" else {}
     if isinstance(picture, dict) and picture.get("picture") and (file_id := biggest_photo(outcome.result)):
         PictureFile.objects.get_or_create(

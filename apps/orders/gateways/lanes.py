@@ -49,5 +49,10 @@ def call_failed(gateway: str, lane: str) -> None:
 
 def call_worked(gateway: str, lane: str) -> None:
     """The gateway answered: close the breaker."""
-    if GatewayLane.objects.filter(name=lane, failures__gt=0).update(failures=0, open_until=None):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orders_gatewaylane SET failures = 0, open_until = NULL WHERE name = %s AND failures > 0", [lane]
+        )
+        healed = cursor.rowcount
+    if healed:
         resolve_incident(f"gateway.{gateway}")

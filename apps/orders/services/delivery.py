@@ -18,8 +18,9 @@ from apps.bot import outbox
 from apps.bot.models import OutboundMessage
 from apps.bot.texts import render
 from apps.orders.models import Kind, Order, OrderLine, Seat
+from apps.orders.services import messages
 from apps.orders.services.ledger import post_delivered
-from apps.orders.states import LINE, ORDER, LineState, OrderState, SeatState, move
+from apps.orders.states import LINE, ORDER, LineState, OrderState, PaymentState, SeatState, move
 
 TEXT_CHARS = 3500  # over this the goods go as a document
 
@@ -107,6 +108,8 @@ def record_sent(order_id: Any, line_id: Any = None) -> None:
             return
         post_delivered(order, sum(line.amount for line in arrived))
         audit.append("goods.sent", f"order:{order.number}", at=now, lines=len(arrived))
+        for payment in order.payments.filter(state=PaymentState.CONFIRMED, review=""):
+            messages.close_invoice(payment, "invoice_paid")
         if order.state == OrderState.PAID and not order.lines.exclude(state=LineState.SENT).exists():
             move(order, ORDER, OrderState.DELIVERED)
 

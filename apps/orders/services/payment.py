@@ -105,8 +105,8 @@ def _pay_order(order: Order, payment: Payment, now: datetime) -> None:
     move(order, ORDER, OrderState.PAID, paid_at=now, next_at=None)
     stock.sell(lines, now)
     delivery.allocate(order, lines, now)
-    messages.close_invoice(payment, "invoice_paid")
     if any(line.state == "by_hand" for line in lines):
+        messages.close_invoice(payment, "invoice_paid")
         messages.tell_buyer(order, "made_promised", lines=[line for line in lines if line.promised_at])
         send_errand("apps.orders.tasks.tell_made_wanted", order.pk)
     for task in settings.ORDER_PAID:

@@ -41,7 +41,9 @@ def refuse_silent_database() -> None:
     try:
         connection.ensure_connection()
     except OperationalError as error:
-        raise UsedWrongly(f"The database does not answer ({str(error).splitlines()[0][:120]}). Check DATABASE_URL.") from error
+        raise UsedWrongly(
+            f"The database does not answer ({str(error).splitlines()[0][:120]}). Check DATABASE_URL."
+        ) from error
 
 
 def refuse_other_kind(kind: str) -> None:
