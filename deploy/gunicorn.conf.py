@@ -8,7 +8,7 @@ from apps.base.tether import die_with_parent
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("AUTOORDER_WEB_WORKERS", "2"))
-threads = int(os.environ.get("AUTOORDER_WEB_THREADS", "8"))
+threads = int(os.environ.get("AUTOORDER_WEB_THREADS", "4"))
 preload_app = True
 reuse_port = False
 keepalive = 30

@@ -68,8 +68,7 @@ class Live:
         assert self.up is not None
         if self.up.poll() is None:
             self.up.send_signal(signal.SIGINT)
-        code = self.up.wait(20)
-        return code
+        return self.up.wait(20)
 
     def wait(self, done: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """Poll until `done()` is true; connection errors count as not yet."""
@@ -94,7 +93,7 @@ class Live:
 
     @property
     def socket(self) -> Path:
-        mine = [p for p in self.shop_folder.glob("run/supervisor.sock")]
+        mine = list(self.shop_folder.glob("run/supervisor.sock"))
         if mine:
             return mine[0]
         import hashlib
@@ -110,7 +109,8 @@ class Live:
         if pid is None:
             return
         if child:
-            pid = (descendants(pid) or [pid])[int(child) % max(1, len(descendants(pid)))]
+            family = descendants(pid) or [pid]
+            pid = family[int(child) % len(family)]
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -169,7 +169,7 @@ class Live:
         return self.wait(lambda: self.tell(what, **body), what)
 
     def messages(self, user: int) -> list[dict[str, Any]]:
-        rows = self.ask(f"state?chat={user}")["messages"]
+        rows = self.ask(f"messages?chat={user}")["messages"]
         return [m for m in rows if not m.get("deleted")]
 
     def find(

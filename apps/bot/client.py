@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import httpx
 from telegram import Bot, InputFile
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
-from telegram.request import HTTPXRequest
+
+from apps.bot.transport import NOT_SENT, AiohttpRequest
 
 READ_SECONDS = 30.0
 FILE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 CONNECTIONS = 128
-
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Verdict(StrEnum):
@@ -58,11 +56,10 @@ class ShopBot(Bot):
 def make_bot(token: str, base_url: str) -> ShopBot:
     """A Bot for one base URL, with room for many sends in flight."""
 
-    def request() -> HTTPXRequest:
-        return HTTPXRequest(
-            connection_pool_size=CONNECTIONS, read_timeout=READ_SECONDS, write_timeout=READ_SECONDS,
-            media_write_timeout=FILE_SECONDS, connect_timeout=CONNECT_SECONDS, pool_timeout=CONNECT_SECONDS,
-        )  # fmt: skip
+    def request() -> AiohttpRequest:
+        return AiohttpRequest(
+            connections=CONNECTIONS, connect=CONNECT_SECONDS, read=READ_SECONDS, read_files=FILE_SECONDS
+        )
 
     return ShopBot(
         token, base_url=f"{base_url}/bot", base_file_url=f"{base_url}/file/bot", request=request(),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
-import httpx
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from telegram.error import (
     BadRequest,
     Conflict,
@@ -20,7 +22,7 @@ from telegram.error import (
 from apps.bot.client import Verdict, judge
 from apps.bot.failover import HEALTHY, PATIENCE, Choice
 
-REQUEST = httpx.Request("POST", "http://x")
+KEY: Any = ConnectionKey("x", 443, True, True, None, None, None)
 
 
 def caused(error: TelegramError, cause: Exception) -> TelegramError:
@@ -31,13 +33,12 @@ def caused(error: TelegramError, cause: Exception) -> TelegramError:
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
-        (caused(TimedOut(), httpx.ConnectTimeout("")), Verdict.NOT_SENT),
-        (caused(TimedOut(), httpx.PoolTimeout("")), Verdict.NOT_SENT),
-        (caused(NetworkError("x"), httpx.ConnectError("")), Verdict.NOT_SENT),
-        (caused(TimedOut(), httpx.ReadTimeout("")), Verdict.UNKNOWN),
-        (caused(NetworkError("x"), httpx.WriteError("")), Verdict.UNKNOWN),
-        (caused(NetworkError("x"), httpx.ReadError("")), Verdict.UNKNOWN),
-        (caused(NetworkError("x"), httpx.RemoteProtocolError("")), Verdict.UNKNOWN),
+        (caused(TimedOut(), aiohttp.ConnectionTimeoutError()), Verdict.NOT_SENT),
+        (caused(NetworkError("x"), aiohttp.ClientConnectorError(KEY, OSError())), Verdict.NOT_SENT),
+        (caused(TimedOut(), aiohttp.SocketTimeoutError()), Verdict.UNKNOWN),
+        (caused(NetworkError("x"), aiohttp.ServerDisconnectedError()), Verdict.UNKNOWN),
+        (caused(NetworkError("x"), aiohttp.ClientOSError()), Verdict.UNKNOWN),
+        (caused(NetworkError("x"), aiohttp.ClientPayloadError()), Verdict.UNKNOWN),
         (NetworkError("Bad Gateway"), Verdict.UNKNOWN),
         (Forbidden("bot was blocked by the user"), Verdict.BLOCKED),
         (InvalidToken("Unauthorized"), Verdict.REVOKED),
@@ -89,3 +90,34 @@ def test_a_flickering_webhook_does_not_flap() -> None:
 def test_a_fixed_mode_stays(mode: str) -> None:
     choice = Choice(mode, possible=True)
     assert {choice.decide(bool(n % 2), n * 100.0) for n in range(20)} == {mode}
+
+
+async def outcomes() -> list[Verdict]:
+    """What really comes of a refused, a silent and a cut connection, on this machine's own sockets."""
+    import asyncio
+
+    from apps.bot.client import Telegram
+
+    async def silent(reader: Any, writer: Any) -> None:
+        await asyncio.sleep(5)
+
+    async def cutting(reader: Any, writer: Any) -> None:
+        await reader.read(10)
+        writer.close()
+
+    servers = [await asyncio.start_server(handler, "127.0.0.1", 0) for handler in (silent, cutting)]
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    found = []
+    for url in ("http://127.0.0.1:9", *(f"http://127.0.0.1:{port}" for port in ports)):
+        telegram = Telegram("1:x", [url])
+        found.append((await telegram.try_call("getMe", {}, read_timeout=0.3)).verdict)
+        await telegram.close()
+    for server in servers:
+        server.close()
+    return found
+
+
+def test_real_sockets_mean_the_same() -> None:
+    import asyncio
+
+    assert asyncio.run(outcomes()) == [Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.UNKNOWN]

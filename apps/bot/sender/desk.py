@@ -26,7 +26,7 @@ State = OutboundMessage.State
 Kind = OutboundMessage.Kind
 
 LEASE = timedelta(seconds=90)  # read timeout with files and 30 s
-WINDOW = 2000  # queued rows looked at for one turn
+WINDOW = 256  # queued rows looked at for one turn; chats in flight are not among them
 RETRIES = (1, 2, 5, 10, 30, 60, 120, 300)  # seconds; then 300 s for ever: what never left is never given up
 UNKNOWN_WAITS = (1, 60, 300, 900)  # seconds before a repeatable message that may have arrived goes again
 TRIES_OTHERS = 5  # attempts for what is not goods, invoice or SNK

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 64
 POLL = 0.5  # seconds between looks when no NOTIFY came
+GATHER = 0.01  # seconds in which ends are gathered for one visit while many sends are in flight
+CROWD = 8  # sends in flight that are many
 SWEEP = 2.0  # seconds between sweeps of expired replies
 
 Ready = tuple[OutboundMessage, str, dict[str, Any]]
@@ -52,6 +54,8 @@ class Sender:
         await self._at_desk(lambda: desk.take_over(self.epoch))
         while not self._stopping:
             busy = await self._turn()
+            if len(self._flying) > CROWD:  # a visit costs the same for one end as for twenty
+                await asyncio.sleep(GATHER)
             await self._wait(0.0 if busy else self._pause())
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
         await self._turn(claim=False)

@@ -35,6 +35,22 @@ class Control:
             }
         )
 
+    async def messages(self, request: web.Request) -> web.Response:
+        """One chat only: cheap enough to be asked often."""
+        return web.json_response({"messages": list(self.world.telegram.chats[int(request.query["chat"])])})
+
+    async def say_all(self, request: web.Request) -> web.Response:
+        """Many people write the same, several times, as fast as it can be queued."""
+        body = await request.json()
+        telegram = self.world.telegram
+        for user in body["users"]:
+            if user not in telegram.users:
+                telegram.add_user(int(user), f"Pembeli {user}")
+        for _ in range(int(body.get("times", 1))):
+            for user in body["users"]:
+                telegram.say(int(user), str(body["text"]))
+        return await self._done()
+
     async def add_user(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.world.telegram.add_user(int(body["id"]), str(body["name"])[:64], str(body.get("language", "id")))
@@ -100,7 +116,9 @@ def control_routes(world: World) -> list[web.RouteDef]:
     return [
         web.get("/control/state", control.state),
         web.post("/control/users", control.add_user),
+        web.get("/control/messages", control.messages),
         web.post("/control/say", control.say),
+        web.post("/control/say_all", control.say_all),
         web.post("/control/press", control.press),
         web.post("/control/block", control.block),
         web.get("/control/file/{name}", control.file),

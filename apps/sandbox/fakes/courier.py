@@ -14,11 +14,6 @@ FIRST_WAIT = 0.2
 LONGEST_WAIT = 10.0
 
 
-def chat_of(update: dict[str, Any]) -> int:
-    body = update.get("message") or (update.get("callback_query") or {}).get("message") or {}
-    return int(body.get("chat", {}).get("id", 0))
-
-
 class Courier:
     """One task for each chat with something to bring."""
 
@@ -31,7 +26,7 @@ class Courier:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
             while True:
                 if self.telegram.webhook["url"]:
-                    for chat in {chat_of(update) for update in self.telegram.pending.values()}:
+                    for chat in list(self.telegram.queues):
                         if chat not in self._busy:
                             self._busy[chat] = asyncio.create_task(self._serve(session, chat))
                 async with self.telegram.changed:
@@ -44,11 +39,11 @@ class Courier:
         wait = FIRST_WAIT
         try:
             while self.telegram.webhook["url"]:
-                mine = [i for i in sorted(self.telegram.pending) if chat_of(self.telegram.pending[i]) == chat]
-                if not mine:
+                update = next(iter(self.telegram.queues.get(chat, {}).values()), None)
+                if update is None:
                     return
-                if await self._bring(session, self.telegram.pending[mine[0]]):
-                    self.telegram.confirm(mine[0])
+                if await self._bring(session, update):
+                    self.telegram.confirm(update["update_id"])
                     wait = FIRST_WAIT
                 else:
                     await asyncio.sleep(wait)

@@ -32,6 +32,12 @@ class Answer(Exception):
         self.code, self.description, self.parameters = code, description, parameters
 
 
+def chat_of(update: dict[str, Any]) -> int:
+    """The chat an update belongs to."""
+    body = update.get("message") or (update.get("callback_query") or {}).get("message") or {}
+    return int(body.get("chat", {}).get("id", 0))
+
+
 class Limits:
     """`rate` messages a second for the bot, one a second to a chat, with the tolerance for bursts Telegram shows."""
 
@@ -63,6 +69,7 @@ class FakeTelegram:
         self.chats: dict[int, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=MESSAGES_KEPT))
         self.webhook: dict[str, Any] = {"url": ""}
         self.pending: dict[int, dict[str, Any]] = {}  # update_id → update, in order
+        self.queues: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)  # the same for each chat
         self.answers: deque[dict[str, Any]] = deque(maxlen=200)
         self.commands: list[dict[str, str]] = []
         self.last_update = 1000
@@ -108,10 +115,16 @@ class FakeTelegram:
         update = event["update"]
         self.last_update = max(self.last_update, update["update_id"])
         self.pending[update["update_id"]] = update
+        self.queues[chat_of(update)][update["update_id"]] = update
 
     def _on_confirm(self, event: dict[str, Any]) -> None:
         for update_id in event["ids"]:
-            self.pending.pop(update_id, None)
+            update = self.pending.pop(update_id, None)
+            if update is not None:
+                chat = chat_of(update)
+                self.queues[chat].pop(update_id, None)
+                if not self.queues[chat]:
+                    del self.queues[chat]
 
     def _on_webhook(self, event: dict[str, Any]) -> None:
         self.webhook = event["webhook"]
