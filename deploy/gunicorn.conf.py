@@ -1,5 +1,6 @@
 """gunicorn: threads, few processes; workers die with their master."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from apps.base.tether import die_with_parent
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("AUTOORDER_WEB_WORKERS", "2"))
-threads = int(os.environ.get("AUTOORDER_WEB_THREADS", "4"))
+threads = int(os.environ.get("AUTOORDER_WEB_THREADS", "6"))
 preload_app = True
 reuse_port = False
 keepalive = 30
@@ -19,6 +20,11 @@ errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # nosec B108
 control_socket_disable = True
+
+
+def when_ready(server):  # noqa: ANN001, ANN201
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays shared between the forked workers
 
 
 def post_fork(server, worker):  # noqa: ANN001, ANN201

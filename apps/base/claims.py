@@ -51,7 +51,8 @@ def due_index(name: str) -> models.Index:
 
 
 CLAIM = """
-UPDATE {table} AS r SET attempts = attempts + 1, claimed_until = now() + %(lease)s, next_at = shop_now() + %(lease)s
+UPDATE {table} AS r SET attempts = attempts + 1, claimed_until = now() + make_interval(secs => %(lease)s),
+    next_at = shop_now() + make_interval(secs => %(lease)s)
 WHERE id = %(pk)s AND next_at IS NOT NULL AND (claimed_until IS NULL OR claimed_until < now())
 RETURNING {columns}
 """
@@ -61,7 +62,7 @@ def claim(model: type[Row], pk: Any) -> Row | None:
     """Take the row for LEASE and count the attempt. None: final, or somebody else has it."""
     sql = CLAIM.format(table=model._meta.db_table, columns=columns_of(model, "r"))
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"lease": model.LEASE, "pk": pk})
+        cursor.execute(sql, {"lease": model.LEASE.total_seconds(), "pk": pk})
         found = cursor.fetchone()
     return from_row(model, found) if found else None
 

@@ -33,7 +33,7 @@ class ShopCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except UsedWrongly as refusal:
-            if not self._called_from_command_line:
+            if not getattr(self, "_called_from_command_line", False):
                 raise
             self.stderr.write(str(refusal))
             sys.exit(2)

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import models
 
+from apps.base.sql import update_row
+
 
 class WrongMove(Exception):
     """The table does not allow this move, or the row is no longer where the caller believed."""
@@ -98,7 +100,4 @@ def move(row: Any, moves: Moves, to: str, **also: Any) -> None:
     """
     if to not in moves[row.state]:
         raise WrongMove(f"{type(row).__name__} {row.pk}: {row.state} → {to}")
-    row.state = str(to)
-    for name, value in also.items():
-        setattr(row, name, value)
-    row.save(update_fields=["state", *also])
+    update_row(row, state=str(to), **also)

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from apps.base.clock import ShopNow
 from apps.base.queue.bells import ring
+from apps.base.sql import insert_row
 from apps.base.stored import Setting
 from apps.orders.gateways.base import Doorbell, Refused
 from apps.orders.gateways.registry import gateway
@@ -40,15 +41,16 @@ def _keep(slug: str, raw: bytes, bell: Doorbell) -> GatewayEvent:
         gateway=slug, accepted=True, transaction=bell.transaction[:80], reference=bell.reference[:80],
         status=bell.status[:40], body=raw.decode(errors="replace").replace("\0", ""),
     )  # fmt: skip
-    GatewayEvent.objects.bulk_create([event], ignore_conflicts=True)
+    if insert_row(event):
+        ring(GatewayEvent.BELL, event.pk)
+        return event
+    # a repeat rings again until the payment is final
     same = GatewayEvent.objects.filter(gateway=slug, accepted=True, transaction=event.transaction, status=event.status)
+    settled = Payment.objects.filter(reference=event.reference, closed_at__isnull=False).exists()
+    same.update(times=F("times") + 1, **({} if settled else {"next_at": ShopNow(), "asked": 0}))
     kept = same.get()
-    if kept.pk != event.pk:  # a repeat rings again until the payment is final
-        settled = Payment.objects.filter(reference=event.reference, closed_at__isnull=False).exists()
-        same.update(times=F("times") + 1, **({} if settled else {"next_at": ShopNow(), "asked": 0}))
-        if settled:
-            return kept
-    ring(GatewayEvent.BELL, kept.pk)
+    if not settled:
+        ring(GatewayEvent.BELL, kept.pk)
     return kept
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from apps.base.sql import insert_row
 from apps.orders.models import LedgerEntry, Order, Payment
 
 Account = LedgerEntry.Account
 
 
 def _write(*entries: tuple[Account, int], order: Order, payment: Payment | None = None) -> None:
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(account=account, amount=amount, order=order, payment=payment)
-        for account, amount in entries
-        if amount
-    )
+    for account, amount in entries:
+        if amount:
+            insert_row(LedgerEntry(account=account, amount=amount, order=order, payment=payment))
 
 
 def post_received(payment: Payment, amount: int) -> None:

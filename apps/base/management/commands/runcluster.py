@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -13,6 +14,8 @@ class Command(BaseCommand):
     help = "Run the queue workers until stopped. Example: manage.py runcluster"
 
     def handle(self, *args: Any, **options: Any) -> None:
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays shared between the forked workers
         cluster = StrictCluster()
         cluster.start()
         cluster.watch_over()
