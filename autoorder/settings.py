@@ -37,7 +37,7 @@ STORE_NAME = env.str("STORE_NAME", default="Toko Maju" if SANDBOX else "Toko")
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py discovers: only web carries the dashboard in memory
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -158,6 +158,8 @@ BOT_ROUTES = ["apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
 TERMS_SET = "apps.snk.tasks.keep_terms"
 CHAT_BACK = ["apps.orders.tasks.send_undelivered"]  # a buyer who had blocked the bot writes again
+
+WORKER_PRELOAD = ["apps.orders.tasks", "apps.orders.gateways.pakasir", "apps.snk.tasks", "apps.bot.news"]
 
 CLOCK_MAY_SHIFT = SANDBOX or env.bool("AUTOORDER_TESTS", default=False)
 DROP_BELLS = env.bool("AUTOORDER_DROP_BELLS", default=False)

@@ -10,6 +10,7 @@ from apps.ops import deadletters
 from apps.ops.views import live, ready
 from apps.orders.views import payment_webhook
 
+admin.autodiscover()
 home = "/sandbox/" if settings.SANDBOX else f"/{settings.ADMIN_PATH}"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url=home), name="home"),

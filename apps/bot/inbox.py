@@ -18,10 +18,11 @@ from apps.base.sql import columns_of, from_row, insert_row, update_row, width_of
 from apps.base.stored import Setting
 from apps.bot import outbox
 from apps.bot.models import Chat, ChatSession, InboundUpdate, telegram_hash
+from apps.bot.parsing import parse
 from apps.bot.router import all_routes, route
 from apps.bot.screens import Reply, show
 from apps.bot.talk import Talk
-from apps.bot.updates import Incoming, parse
+from apps.bot.updates import Incoming
 
 log = logging.getLogger(__name__)
 

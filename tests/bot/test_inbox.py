@@ -149,3 +149,9 @@ def test_two_rooms_cannot_claim_one_word() -> None:
 
 def test_every_button_fits_into_telegram() -> None:
     assert all(len(verb) <= 10 for verb in all_routes().buttons)
+
+
+def test_the_drawn_map_is_the_map() -> None:
+    from apps.bot.diagram import FILE, draw
+
+    assert FILE.read_text() == draw(), "run: make map"

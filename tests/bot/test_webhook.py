@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from apps.bot import probe
 from apps.bot.models import InboundUpdate
-from apps.bot.updates import NotAnUpdate, clean, parse
+from apps.bot.parsing import parse
+from apps.bot.updates import NotAnUpdate, clean
 from tests.driver import Buyer, Shop
 
 START = {

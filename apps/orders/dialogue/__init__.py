@@ -1,4 +1,4 @@
-"""What the shop answers to. The map beside this file (map.mmd) is drawn from it; a test keeps them the same."""
+"""What the shop answers to. apps/bot/map.mmd is drawn from it; a test keeps them the same."""
 
 from apps.bot.router import Routes
 from apps.orders.dialogue import browse, cart, checkout, home, mine

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import gc
+from importlib import import_module
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from apps.base.queue.cluster import StrictCluster
+from apps.base.warm import warm_up
 
 
 class Command(BaseCommand):
     help = "Run the queue workers until stopped. Example: manage.py runcluster"
 
+    requires_system_checks: list[str] = []  # `prepare` checks; loading every page would cost memory here
+
     def handle(self, *args: Any, **options: Any) -> None:
+        for module in settings.WORKER_PRELOAD:  # before the fork, so that the workers share it
+            import_module(module)
+        warm_up()
         gc.collect()
         gc.freeze()  # what is loaded by now stays shared between the forked workers
         cluster = StrictCluster()

@@ -12,5 +12,7 @@ from apps.bot.leader import BotProcess
 class Command(BaseCommand):
     help = "Run the Telegram process (sender, poller, failover, clock) until stopped. Example: manage.py runbot"
 
+    requires_system_checks: list[str] = []  # `prepare` checks; loading every page would cost memory here
+
     def handle(self, *args: Any, **options: Any) -> None:
         BotProcess().run()

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core import checks
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
@@ -24,6 +25,7 @@ class Command(ShopCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_bad_settings()
         refuse_silent_database()
         kind = "sandbox" if settings.SANDBOX else "shop"
         refuse_other_kind(kind)
@@ -35,6 +37,13 @@ class Command(ShopCommand):
 
             seed()
         self.stdout.write(json.dumps({"login": LOGIN, "password": first_password()}))
+
+
+def refuse_bad_settings() -> None:
+    """The system checks, the first error as one sentence."""
+    errors = [found for found in checks.run_checks() if found.is_serious()]
+    if errors:
+        raise UsedWrongly(f"{errors[0].msg} ({errors[0].id})")
 
 
 def refuse_silent_database() -> None:

@@ -1,0 +1,19 @@
+"""What every process would load for itself after a fork: loaded before, so that it is shared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.template.loader import get_template
+from django.utils.translation import gettext, override
+
+
+def warm_up() -> None:
+    """Load the translations of every language and compile the message templates."""
+    for language, _ in settings.LANGUAGES:
+        with override(language):
+            gettext("Menu")
+    for folder in (Path(template) for engine in settings.TEMPLATES for template in engine["DIRS"]):
+        for path in sorted((folder / "bot").rglob("*.html")):
+            get_template(str(path.relative_to(folder)))
