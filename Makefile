@@ -21,11 +21,11 @@ test: .venv/.dev ## the whole suite: real PostgreSQL, real browser
 	@$(PY) -m pytest
 
 lint: .venv/.dev ## ruff, mypy, bandit, djlint, missing migrations
+	@$(PY) manage.py makemigrations --check --dry-run
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(PY) -m bandit -q -c pyproject.toml -r apps autoorder manage.py
 	@$(PY) -m djlint --profile=django --lint templates/sandbox templates/admin --quiet
-	@$(PY) manage.py makemigrations --check --dry-run
 
 bench: .venv/.dev ## figures of the hot paths, against the fakes
 	@$(PY) -m bench

@@ -75,20 +75,22 @@ class Telegram:
         self._bots = [make_bot(token, url) for url in base_urls]
         self._turn = 0
 
-    @property
-    def bot(self) -> ShopBot:
-        return self._bots[self._turn % len(self._bots)]
+    async def call(self, method: str, params: dict[str, Any], *, read_timeout: float = READ_SECONDS) -> Any:
+        """The raw result. Raises TelegramError; a URL that was not reached gives way once, however many calls failed."""
+        turn = self._turn
+        try:
+            return await self._bots[turn % len(self._bots)].call(method, params, read_timeout=read_timeout)
+        except TelegramError as error:
+            if judge(error).verdict is Verdict.NOT_SENT and self._turn == turn:
+                self._turn += 1
+            raise
 
     async def try_call(self, method: str, params: dict[str, Any], *, read_timeout: float = READ_SECONDS) -> Outcome:
         """Call once; the outcome says how it ended and never raises for what Telegram or the network did."""
         try:
-            result = await self.bot.call(method, params, read_timeout=read_timeout)
+            return Outcome(Verdict.SENT, result=await self.call(method, params, read_timeout=read_timeout))
         except TelegramError as error:
-            outcome = judge(error)
-            if outcome.verdict is Verdict.NOT_SENT:
-                self._turn += 1
-            return outcome
-        return Outcome(Verdict.SENT, result=result)
+            return judge(error)
 
     async def close(self) -> None:
         for bot in self._bots:

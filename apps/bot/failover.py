@@ -55,6 +55,11 @@ class Choice:
             self.mode = "webhook"
         return self.mode
 
+    def start_over(self, mode: str) -> None:
+        """The switch was refused: still in `mode` (empty at the first start), and health counts from now."""
+        if self.wanted == "auto":
+            self.mode, self._good_since, self._bad_since = mode, None, None
+
 
 def webhook_url() -> str:
     return f"{settings.PUBLIC_URL}/telegram/webhook/"
@@ -81,35 +86,50 @@ class Failover:
         self._applied = ""
         self._polling: asyncio.Task[None] | None = None
         self._info_at = time.monotonic()
+        self._refused_until = 0.0  # Telegram did not take our webhook: it counts as failing until then
 
     async def run(self) -> None:
         async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
             try:
                 while True:
-                    healthy = self.choice.possible and await probe_webhook(client)
-                    mode = self.choice.decide(healthy, time.monotonic())
-                    if mode != self._applied and await self._apply(mode):
-                        await self._tell(mode)
-                    elif mode == "webhook" and time.monotonic() - self._info_at > INFO:
-                        await self._check_webhook()
-                    await asyncio.sleep(LOOK if self._applied == mode else 1.0)
+                    await self.step(client)
+                    await asyncio.sleep(LOOK if self._applied == self.choice.mode else 1.0)
             finally:
                 self._stop_polling()
 
+    async def step(self, client: httpx.AsyncClient) -> None:
+        """One look and, when it is time, one switch. One way in is open all the while."""
+        now = time.monotonic()
+        healthy = self.choice.possible and now >= self._refused_until and await probe_webhook(client)
+        mode = self.choice.decide(healthy, now)
+        if mode != self._applied:
+            if await self._apply(mode):
+                await self._tell(mode)
+        elif mode == "webhook" and now - self._info_at > INFO:
+            await self._check_webhook()
+        elif self._polling is not None and self._polling.done():
+            log.error("polling had ended; it starts again", extra={"action": "poll_restarted"})
+            self._start_polling()
+
     async def _apply(self, mode: str) -> bool:
-        """Switch; False when Telegram could not be asked, then the next round tries again."""
+        """Switch; False when Telegram refused or could not be asked: what was open stays open."""
         if mode == "webhook":
+            if not await self._set_webhook():
+                self._refused_until = time.monotonic() + PATIENCE
+                self.choice.start_over(self._applied)
+                return False
             self._stop_polling()
-            done = await self._set_webhook()
         else:
             outcome = await self.telegram.try_call("deleteWebhook", {"drop_pending_updates": False})
-            done = outcome.verdict is Verdict.SENT
-            if done:
-                self._polling = asyncio.create_task(Poller(self.telegram).run())
-        if done:
-            self._applied = mode
-            log.info("updates come in another way", extra={"action": "mode", "mode": mode})
-        return done
+            if outcome.verdict is not Verdict.SENT:
+                return False
+            self._start_polling()
+        self._applied = mode
+        log.info("updates come in another way", extra={"action": "mode", "mode": mode})
+        return True
+
+    def _start_polling(self) -> None:
+        self._polling = asyncio.create_task(Poller(self.telegram).run())
 
     async def _set_webhook(self) -> bool:
         secret = await asyncio.to_thread(credential, "TELEGRAM_WEBHOOK_SECRET")

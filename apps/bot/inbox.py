@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import F
 
 from apps.base.claims import bury, postpone
 from apps.base.clock import ShopNow, shop_now
@@ -158,7 +157,8 @@ def _rests(update: InboundUpdate, now: datetime) -> bool:
 
 def _respond(chat: Chat, incoming: Incoming, now: datetime) -> Reply:
     if incoming.kind == "membership":
-        Chat.objects.filter(pk=chat.pk).update(blocked_at=ShopNow() if incoming.kicked else None)
+        if incoming.kicked:  # let in again shows in what they write, and what waits for them goes out then
+            Chat.objects.filter(pk=chat.pk).update(blocked_at=ShopNow())
         return Reply(route="membership")
     if chat.kind != Chat.Kind.PRIVATE:
         return Reply(route="group")  # goods and dialogues only in private
@@ -179,6 +179,8 @@ def _over_budget(chat: Chat, now: datetime) -> int:
     counted: dict[str, Any] = {"window_at": chat.window_at, "window_actions": chat.window_actions + 1}
     if chat.blocked_at is not None:
         counted["blocked_at"] = None
+    if chat.missed_at is not None:
+        counted["missed_at"] = None
         for task in settings.CHAT_BACK:
             send_errand(task, chat.pk)
     update_row(chat, **counted)
@@ -205,13 +207,17 @@ def _answer(update: InboundUpdate, reply: Reply) -> dict[str, Any] | None:
 
 def ring_update(pk: str) -> None:
     """Task: the net under an update whose thread died or failed. Counts the attempt, then handles its chat."""
-    rows = InboundUpdate.objects.filter(pk=pk, next_at__isnull=False)
-    rows.update(attempts=F("attempts") + 1)
-    update = rows.first()
+    update = InboundUpdate.objects.filter(pk=pk, next_at__isnull=False).first()
     if update is None:
         return
+    with transaction.atomic():
+        if _lock_chat(update.chat_id) is None:
+            return  # somebody is at it, and looks again after each commit
+        first = _first_waiting(update.chat_id)
+        if first is not None and first.pk == update.pk:  # one that waits behind another has not been tried
+            # due now: the clock has moved it on for its own sake
+            update_row(update, attempts=update.attempts + 1, next_at=shop_now())
     if update.attempts > len(InboundUpdate.DELAYS) + 1:
-        bury(update, update.last_error or "the process died each time")
-    else:
-        rows.filter(last_error__gt="").update(next_at=ShopNow())  # due now: the clock has moved it on for its own sake
+        with transaction.atomic():
+            bury(update, update.last_error or "the process died each time")
     handle(update.chat_id)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 
 from apps.base.claims import revive
-from apps.base.clock import shop_now
+from apps.base.clock import ShopNow, shop_now
 from apps.base.credentials import credential
 from apps.base.queue.bells import OUTBOX_CHANNEL, wake
 from apps.base.sql import insert_row
@@ -86,6 +86,11 @@ def send_again(message: OutboundMessage) -> None:
     if message.state not in (State.SENT, State.SENDING):
         revive(message)
     wake(OUTBOX_CHANNEL)
+
+
+def note_missed(chat: Chat) -> None:
+    """Something important could not be brought: settings.CHAT_BACK is rung when they write again."""
+    Chat.objects.filter(pk=chat.pk).update(missed_at=ShopNow())
 
 
 def bot_id() -> int:

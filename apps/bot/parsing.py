@@ -55,6 +55,6 @@ def _button(update_id: int, query: CallbackQuery) -> Incoming:
     if message is None:  # an inline message of elsewhere: nothing of ours
         return Incoming(update_id, "other", query_id=query.id)
     return Incoming(
-        update_id, "button", data=query.data or "", query_id=query.id, message_id=message.message_id,
+        update_id, "button", data=clean(query.data or "", 64), query_id=query.id, message_id=message.message_id,
         has_photo=bool(getattr(message, "photo", None)), **_people(message.chat, query.from_user),
     )  # fmt: skip

@@ -46,10 +46,13 @@ class Poller:
             except (TelegramError, DatabaseError) as error:
                 log.warning("polling failed", extra={"action": "poll_failed", "error": str(error)[:200]})
                 await asyncio.sleep(1)
+            except Exception:
+                log.exception("a round of polling broke", extra={"action": "poll_broke"})
+                await asyncio.sleep(1)
 
     async def _round(self) -> None:
         params = {"offset": self._offset, "timeout": self.long_poll, "allowed_updates": ALLOWED}
-        updates = await self.telegram.bot.call("getUpdates", params, read_timeout=self.long_poll + 10.0)
+        updates = await self.telegram.call("getUpdates", params, read_timeout=self.long_poll + 10.0)
         if not updates:
             return
         loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.template.loader import select_template
 from django.utils import translation
 
+VERBATIM = re.compile(r"(<code>.*?</code>)", re.DOTALL)  # goods: not a character of them is touched
 TAG = re.compile(r"<[^>]+>")
 
 
@@ -18,8 +19,12 @@ def render(name: str, language: str, /, **context: Any) -> str:
     template = select_template([f"bot/{language}/{name}.html", f"bot/id/{name}.html"])
     with translation.override(language):
         text = template.render({"store": settings.STORE_NAME, **context})
-    lines = [line.rstrip() for line in text.strip().splitlines()]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return "".join(part if part.startswith("<code>") else _tidy(part) for part in VERBATIM.split(text)).strip()
+
+
+def _tidy(text: str) -> str:
+    """Without the blank lines and spaces that a template's tags leave behind."""
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text))
 
 
 def plain(text: str) -> str:

@@ -24,7 +24,10 @@ BODY_BYTES = 1_000_000
 
 def read_body(request: HttpRequest, limit: int = BODY_BYTES) -> bytes | None:
     """The body, or None when it is longer than `limit` bytes (chunked ones too)."""
-    body = request.read(limit + 1)
+    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    # Django takes a body without a length for empty; gunicorn ends the stream where the last chunk ends
+    stream = request.environ["wsgi.input"] if chunked else request
+    body = stream.read(limit + 1)
     return None if len(body) > limit else body
 
 

@@ -44,6 +44,9 @@ def unbalanced_ledger() -> Iterable[str]:
     by_order = LedgerEntry.objects.values("order", "currency").annotate(sources=sources, uses=uses)
     for row in by_order.exclude(sources=F("uses")):
         yield f"order {row['order']} {row['currency']}: {row['sources']} in, {row['uses']} placed"
+    held = Sum("amount", filter=Q(account=LedgerEntry.Account.HELD), default=0)
+    for row in LedgerEntry.objects.values("order").annotate(held=held).filter(held__lt=0):
+        yield f"order {row['order']}: {row['held']} held, more went out than came in"
     with connection.cursor() as cursor:
         cursor.execute(COMPARE)
         for number, received, confirmed, sent, delivered in cursor.fetchall():
@@ -77,16 +80,21 @@ SELECT l.id FROM orders_orderline l
 WHERE l.state = 'allocated' AND NOT EXISTS (
   SELECT 1 FROM bot_outboundmessage m
   WHERE m.about IN ('goods:' || l.order_id::text, 'made:' || l.id::text) AND m.about <> ''
+    AND m.state IN ('queued', 'sending', 'sent')
+) AND NOT EXISTS (
+  SELECT 1 FROM base_errand e WHERE e.key IN ('goods:' || l.order_id::text, 'made:' || l.id::text)
 )
 """
 
 
-@register("work", "every order, payment and event that is not final has a next time")
+@register("work", "every order, payment and line that is not final has a next time")
 def forgotten_work() -> Iterable[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT number FROM orders_order WHERE state = 'awaiting_payment' AND next_at IS NULL AND dead_at IS NULL"
             " UNION ALL SELECT reference FROM orders_payment WHERE closed_at IS NULL AND next_at IS NULL AND dead_at IS NULL"
+            " UNION ALL SELECT id::text FROM orders_orderline WHERE ends_at IS NOT NULL AND ended_at IS NULL"
+            " AND next_at IS NULL AND dead_at IS NULL"
         )
         yield from (row[0] for row in cursor.fetchall())
 

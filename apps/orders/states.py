@@ -59,12 +59,15 @@ def _moves(**table: str) -> Moves:
 
 SEAT = _moves(
     available="reserved quarantined withdrawn",
-    reserved="sold available quarantined",
+    reserved="sold available quarantined withdrawn",
     sold="quarantined",
     quarantined="available withdrawn sold",
     withdrawn="available",
 )
-SHARED_SEAT = {**SEAT, "sold": SEAT["sold"] | {"available"}}  # free again after its end; a plain unit never
+SHARED_SEAT = {
+    **SEAT,
+    "sold": SEAT["sold"] | {"available", "withdrawn"},
+}  # free again after its end; a plain unit never
 
 LINE = _moves(
     waiting="allocated by_hand",

@@ -6,6 +6,7 @@ import random
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
 
@@ -48,8 +49,10 @@ def _tend_payment(row: Payment) -> datetime | timedelta | None:
     asked = ask(row)
     if asked.answer is Answer.SETTLED:
         return None
-    if asked.answer is Answer.NO_ANSWER:
-        return timedelta(seconds=max(asked.wait, 5))
+    if asked.answer is Answer.CROWDED:
+        return timedelta(seconds=asked.wait)
+    if asked.answer is Answer.NO_ANSWER and row.state == PaymentState.PENDING:
+        return timedelta(seconds=max(asked.wait, 5))  # its order still waits for the answer
     return _next_or_close(row)
 
 
@@ -139,8 +142,8 @@ def _settle_event(event: GatewayEvent) -> timedelta | None:
     asked = ask(row)
     if asked.answer is Answer.SETTLED:
         return None
-    if asked.answer in (Answer.TOO_SOON, Answer.NO_ANSWER):
-        return timedelta(seconds=asked.wait or 4)
+    if asked.answer in (Answer.TOO_SOON, Answer.CROWDED):
+        return timedelta(seconds=asked.wait)
     GatewayEvent.objects.filter(pk=event.pk).update(asked=F("asked") + 1, reason=f"status: {asked.answer}")
     return events.ASK_AGAIN[event.asked] if event.asked < len(events.ASK_AGAIN) else None
 
@@ -160,9 +163,9 @@ def _expire(order: Order) -> datetime | timedelta | None:
         asked = ask(row)
         if asked.answer is Answer.SETTLED:
             return None
-        if asked.answer is Answer.TOO_SOON:
+        if asked.answer in (Answer.TOO_SOON, Answer.CROWDED):
             return timedelta(seconds=asked.wait)
-        if asked.answer is Answer.NO_ANSWER and shop_now() < order.expires_at + NO_ANSWER_HOLD:
+        if asked.answer in (Answer.NO_ANSWER, Answer.STRANGE) and shop_now() < order.expires_at + NO_ANSWER_HOLD:
             return timedelta(seconds=max(asked.wait, 10))
     payment.end_unpaid(order_id=order.pk, to=OrderState.EXPIRED)
     return None
@@ -173,12 +176,19 @@ def tend_line(pk: str) -> None:
     work(OrderLine, pk, _tend_line)
 
 
-def _tend_line(line: OrderLine) -> timedelta | None:
+def _tend_line(line: OrderLine) -> datetime | None:
+    """Rung early (a bell meant for another time), it only says when to ring."""
     now = shop_now()
     if line.state == LineState.BY_HAND:
+        if line.promised_at is not None and now < line.promised_at:
+            return line.promised_at
         raise_incident(f"promise.{line.pk}", "promise_past", number=line.order.number, name=line.name)
         return None
-    if line.ends_at is not None and line.ended_at is None and now >= line.ends_at:
+    if line.ends_at is None or line.ended_at is not None:
+        return None
+    if now < line.ends_at:
+        return line.ends_at
+    with transaction.atomic():
         stock.free_ended(line)
         OrderLine.objects.filter(pk=line.pk).update(ended_at=now)
     return None

@@ -19,7 +19,7 @@ from telegram.error import (
     TimedOut,
 )
 
-from apps.bot.client import Verdict, judge
+from apps.bot.client import Outcome, Verdict, judge
 from apps.bot.failover import HEALTHY, PATIENCE, Choice
 
 KEY: Any = ConnectionKey("x", 443, True, True, None, None, None)
@@ -121,3 +121,64 @@ def test_real_sockets_mean_the_same() -> None:
     import asyncio
 
     assert asyncio.run(outcomes()) == [Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.UNKNOWN]
+
+
+def test_many_failures_at_once_turn_to_the_next_url_once() -> None:
+    """With two URLs an even number of failures would otherwise come back to the dead one."""
+    import asyncio
+
+    from apps.bot.client import Telegram
+
+    async def both() -> int:
+        telegram = Telegram("1:x", ["http://127.0.0.1:9", "http://127.0.0.1:8"])
+        await asyncio.gather(*(telegram.try_call("getMe", {}) for _ in range(4)))
+        await telegram.close()
+        return telegram._turn
+
+    assert asyncio.run(both()) == 1
+
+
+class Scripted:
+    """Telegram that answers what it is told to."""
+
+    def __init__(self, **verdicts: Verdict) -> None:
+        self.verdicts, self.calls = verdicts, []
+
+    async def try_call(self, method: str, params: Any, **more: Any) -> Outcome:
+        self.calls.append(method)
+        return Outcome(self.verdicts.get(method, Verdict.SENT), result={"url": "x"})
+
+    async def call(self, method: str, params: Any, **more: Any) -> Any:
+        import asyncio
+
+        await asyncio.sleep(60)
+
+
+def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    import asyncio
+
+    from apps.bot import failover
+
+    settings.PUBLIC_URL, settings.TELEGRAM_MODE = "https://toko.example", "auto"
+
+    async def healthy(client: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(failover, "probe_webhook", healthy)
+    monkeypatch.setattr(failover, "credential", lambda name: "secret")
+    monkeypatch.setattr(failover, "raise_incident", lambda *args, **more: None)
+
+    async def steps() -> failover.Failover:
+        made = failover.Failover(Scripted(setWebhook=Verdict.REFUSED))  # type: ignore[arg-type]
+        await made.step(None)  # type: ignore[arg-type]
+        await made.step(None)  # type: ignore[arg-type]
+        assert made._applied == "polling"
+        assert made._polling is not None
+        made._polling.cancel()
+        await asyncio.sleep(0)
+        await made.step(None)  # type: ignore[arg-type]
+        assert not made._polling.done(), "polling that ended starts again"
+        made._stop_polling()
+        return made
+
+    asyncio.run(steps())

@@ -81,7 +81,7 @@ def test_upsert_by_code_and_variant(db: Any) -> None:
         (HEAD + ",min,max\na,b,1,,,,5,2", "line 2, column min: more than max"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, problem: str) -> None:
+def test_what_is_wrong_in_a_table_is_named(db: Any, text: str, problem: str) -> None:
     assert problem in problems(text)
 
 

@@ -92,7 +92,7 @@ class Sender:
             return False
         for message, method, params in ready:
             self._launch(message, method, params)
-        return bool(ready)
+        return bool(ready or self._done)
 
     def _visit(self, done: list[desk.Sent], room: int, silent: list[str], urgency: int) -> list[Ready]:
         claimed = desk.turn(done, epoch=self.epoch, room=room, silent=silent, urgency=urgency)
@@ -102,7 +102,18 @@ class Sender:
             desk.sweep_expired()
             desk.recover_lost(self.epoch)
             self.pace.forget(silent)
-        return [(message, *pack(message)) for message in claimed]
+        return [ready for message in claimed if (ready := self._pack(message)) is not None]
+
+    def _pack(self, message: OutboundMessage) -> Ready | None:
+        """None for a row that cannot be packed: recorded at the next visit, it stops nobody else."""
+        try:
+            return (message, *pack(message))
+        except OperationalError:
+            raise
+        except Exception as error:
+            log.exception("a message cannot be packed", extra={"action": "pack_failed", "row": str(message.pk)})
+            self._done.append(desk.Sent(message, Outcome(Verdict.REFUSED, f"{type(error).__name__}: {error}")))
+            return None
 
     async def _at_desk(self, job: Callable[[], Any]) -> Any:
         def seated() -> Any:

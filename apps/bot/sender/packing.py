@@ -10,6 +10,7 @@ from apps.bot.models import OutboundMessage, Picture, PictureFile
 from apps.bot.texts import plain
 
 DOCUMENT_NAME = "pesanan.txt"
+CAPTION_CHARS = 1024
 
 
 def pack(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
@@ -26,9 +27,11 @@ def pack(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
         return message.method, _with_files(message, payload)
     text = plain(payload.pop("text", None) or payload.pop("caption", None) or "")
     payload.pop("parse_mode", None)
+    if message.file is not None:  # the file is what was bought: only what stands under it gets plainer
+        caption = {"caption": text[:CAPTION_CHARS]} if message.plainness == 1 and text else {}
+        return message.method, _with_files(message, {**payload, **caption})
     if message.plainness == 1:
-        field = "caption" if message.file else "text"
-        return message.method, _with_files(message, {**payload, field: text})
+        return message.method, _with_files(message, {**payload, "text": text})
     payload.pop("photo", None)
     keep = {k: v for k, v in payload.items() if k in ("chat_id", "reply_markup")}
     return "sendDocument", as_params(keep) | {"document": file_of(text.encode(), DOCUMENT_NAME)}

@@ -136,6 +136,8 @@ class OrderAdmin(ReadOnlyAdmin):
             upload = request.FILES.get("file")
             if not text and upload is None:
                 context["problem"] = "Isi teks atau pilih file: itu yang diterima pembeli."
+            elif text and upload is not None:
+                context["problem"] = "Pilih salah satu: teks atau file."
             elif upload is not None and (upload.size or 0) > FILE_BYTES:
                 context["problem"] = "File paling besar 10 MB."
             else:

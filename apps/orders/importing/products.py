@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from apps.base import audit
 from apps.base.errands import send_errand
 from apps.orders.importing.tables import BadFile, Row, read_table
-from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.models import Category, Kind, Product, StockUnit, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 
 REQUIRED = ("code", "name", "price", "description", "category", "terms")
@@ -55,24 +58,29 @@ def check_products(raw: bytes) -> list[Entry]:
         if key in seen:
             problems.append(f"line {row.line}, column code: the same code and variant as line {seen[key]}")
         seen.setdefault(key, row.line)
+    problems += _kinds_that_may_not_change(rows)
     if problems:
         raise BadFile(problems)
     return entries
+
+
+def _kinds_that_may_not_change(rows: list[Row]) -> list[str]:
+    """A product with stock keeps its kind, here as in the dashboard."""
+    given = {row.get("code").lower(): row for row in rows if row.get("kind")}
+    stocked = Product.objects.filter(Exists(StockUnit.objects.filter(product=OuterRef("pk"))))
+    known = {product.code.lower(): product.kind for product in stocked if product.code.lower() in given}
+    return [
+        f"line {row.line}, column kind: {row.get('code')} has stock and stays {known[code]!r}"
+        for code, row in given.items()
+        if code in known and known[code] != row.get("kind")
+    ]
 
 
 def _check(row: Row, problems: list[str]) -> Entry:
     def wrong(column: str, why: str) -> None:
         problems.append(f"line {row.line}, column {column}: {why}")
 
-    if not CODE.fullmatch(row.get("code")):
-        wrong("code", "1 to 40 letters, digits, - or _ are needed")
-    if not row.get("name"):
-        wrong("name", "a name is needed")
-    for column, most in LONGEST.items():
-        if len(row.get(column)) > most:
-            wrong(column, f"longer than {most} characters")
-    if row.get("kind") and row.get("kind") not in Kind.values:
-        wrong("kind", f"{row.get('kind')!r} is none of {', '.join(Kind.values)}")
+    _check_words(row, wrong)
     price = _amount(row, "price", wrong) or 0
     if price == 0 and row.get("price").strip("0rRpP. ") == "":
         wrong("price", "a price above zero is needed")
@@ -87,6 +95,22 @@ def _check(row: Row, problems: list[str]) -> Entry:
     if numbers.get("min", 1) > numbers.get("max", 1000):
         wrong("min", "more than max")
     return Entry(row, price, cost, numbers)
+
+
+def _check_words(row: Row, wrong: Callable[[str, str], None]) -> None:
+    for column, cell in row.cells.items():
+        bad = next((c for c in cell if unicodedata.category(c) == "Cc" and c not in "\t\n"), None)
+        if bad is not None:
+            wrong(column, f"the control character U+{ord(bad):04X}")
+    if not CODE.fullmatch(row.get("code")):
+        wrong("code", "1 to 40 letters, digits, - or _ are needed")
+    if not row.get("name"):
+        wrong("name", "a name is needed")
+    for column, most in LONGEST.items():
+        if len(row.get(column)) > most:
+            wrong(column, f"longer than {most} characters")
+    if row.get("kind") and row.get("kind") not in Kind.values:
+        wrong("kind", f"{row.get('kind')!r} is none of {', '.join(Kind.values)}")
 
 
 def _amount(row: Row, column: str, wrong: Any) -> int | None:

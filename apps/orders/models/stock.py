@@ -27,7 +27,8 @@ class StockUnit(models.Model):
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="units")
     content = EncryptedTextField(column_name="stock_unit.content")
     content_hash = models.BinaryField(max_length=33)
-    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    off_sale_at = models.DateTimeField(null=True, blank=True)  # the seller took it back: no seat is sold any more
+    withdrawn_at = models.DateTimeField(null=True, blank=True)  # and none of its seats was ever given to a buyer
     added_at = models.DateTimeField(db_default=ShopNow())
 
     class Meta:

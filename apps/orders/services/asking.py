@@ -26,6 +26,7 @@ class Answer(StrEnum):
     SETTLED = "settled"
     NOT_YET = "not yet"
     TOO_SOON = "too soon"  # somebody asked less than 4 s ago
+    CROWDED = "crowded"  # enough workers wait outside already: in a moment
     NO_ANSWER = "no answer"
     STRANGE = "strange"  # an answer that must not move money
 
@@ -42,19 +43,25 @@ def ask(payment: Payment) -> Asked:
     """One status call, and settling when the gateway says completed. No transaction may be open."""
     if not payment.transaction:
         return Asked(Answer.NOT_YET)
+    lane = f"{payment.gateway}:ask"
+    if lanes.is_open(lane):
+        return Asked(Answer.NO_ANSWER, 15)
     free = Q(asked_at__isnull=True) | Q(asked_at__lte=ShopNow() - GAP)
     if not Payment.objects.filter(free, pk=payment.pk).update(asked_at=ShopNow()):
         return Asked(Answer.TOO_SOON, _rest_of_gap(payment))
-    lane = f"{payment.gateway}:ask"
     try:
         with outside_call():
             truth = gateway(payment.gateway).status(payment.transaction, payment.reference)
     except Crowded:
         Payment.objects.filter(pk=payment.pk).update(asked_at=None)
-        return Asked(Answer.NO_ANSWER, 0.5)
+        return Asked(Answer.CROWDED, 0.5)
     except GatewayError as error:
         if error.theirs:
             lanes.call_failed(payment.gateway, lane)
+        if error.permanent:
+            raise_incident(
+                f"gateway.{payment.gateway}.refuses", "gateway_refuses", gateway=payment.gateway, said=error.message
+            )
         return Asked(Answer.NO_ANSWER, max(4.0, error.retry_after))
     lanes.call_worked(payment.gateway, lane)
     return _judge(payment, truth)

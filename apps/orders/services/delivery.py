@@ -23,6 +23,7 @@ from apps.orders.services.ledger import post_delivered
 from apps.orders.states import LINE, ORDER, LineState, OrderState, PaymentState, SeatState, move
 
 TEXT_CHARS = 3500  # over this the goods go as a document
+NAMED = 5  # lines named under a document: a caption has 1,024 characters
 
 GOODS_SENT = "apps.orders.tasks.goods_sent"
 GOODS_FAILED = "apps.orders.tasks.goods_failed"
@@ -74,7 +75,8 @@ def send_goods(order: Order, lines: Sequence[OrderLine], *, again: bool = False)
     language = order.buyer.language
     units = [unit for part in goods for unit in part.units]
     long = sum(len(unit) + 1 for unit in units) > TEXT_CHARS
-    text = render("goods", language, order=order, goods=goods, as_file=long, again=again)
+    shown = goods[:NAMED] if long else goods
+    text = render("goods", language, order=order, goods=shown, as_file=long, again=again, more=len(goods) - len(shown))
     news: dict[str, Any] = (
         {} if again else {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
     )
@@ -121,6 +123,7 @@ def record_failed(order_id: Any, line_id: Any = None) -> None:
         for line in _lines_of(order, line_id):
             if line.state == LineState.ALLOCATED:
                 move(line, LINE, LineState.UNDELIVERABLE)
+        outbox.note_missed(order.buyer)
         audit.append("goods.undeliverable", f"order:{order.number}")
         raise_incident(f"undeliverable.{order.number}", "undeliverable", number=order.number)
 
@@ -197,6 +200,6 @@ def send_file_again(order: Order, line: OrderLine) -> None:
 
 def _send_made_file(order: Order, line: OrderLine, text: str, news: dict[str, Any]) -> None:
     outbox.send(
-        order.buyer, "sendDocument", {"caption": text, "parse_mode": "HTML"}, kind=OutboundMessage.Kind.GOODS,
+        order.buyer, "sendDocument", {"caption": text, "parse_mode": "HTML", "_repeat": render("repeat", order.buyer.language)}, kind=OutboundMessage.Kind.GOODS,
         file=line.made_file, file_name=line.made_file_name or "barang", **news,
     )  # fmt: skip

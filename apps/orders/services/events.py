@@ -47,7 +47,9 @@ def _keep(slug: str, raw: bytes, bell: Doorbell) -> GatewayEvent:
     # a repeat rings again until the payment is final
     same = GatewayEvent.objects.filter(gateway=slug, accepted=True, transaction=event.transaction, status=event.status)
     settled = Payment.objects.filter(reference=event.reference, closed_at__isnull=False).exists()
-    same.update(times=F("times") + 1, **({} if settled else {"next_at": ShopNow(), "asked": 0}))
+    same.update(
+        times=F("times") + 1, **({} if settled else {"next_at": ShopNow(), "asked": 0, "attempts": 0, "dead_at": None})
+    )
     kept = same.get()
     if not settled:
         ring(GatewayEvent.BELL, kept.pk)

@@ -13,7 +13,7 @@ from apps.base.stored import Setting
 from apps.bot.models import Chat
 from apps.orders.models import Order, Variant
 from apps.orders.services import stock
-from apps.orders.states import OrderState, SeatState
+from apps.orders.states import OrderState
 
 OPEN_ORDERS = Setting("open_orders_per_buyer", 2)
 HOLD_MINUTES = Setting("hold_minutes", 15)
@@ -53,10 +53,13 @@ def check(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> None:
         Order.objects.filter(buyer=buyer, created_at__gt=now - timedelta(days=1)).order_by("-created_at")[:50]
     )
     _check_wait(recent, now)
+    counted: dict[int, list[Wanted]] = {}
     for wanted in basket:
         if stock.needs_seats(wanted.variant):
-            _check_share(buyer, wanted)
-            _check_budget(buyer, wanted.variant, now)
+            counted.setdefault(wanted.variant.product_id, []).append(wanted)
+    for product_id, items in counted.items():
+        _check_share(buyer, product_id, items)
+        _check_budget(buyer, product_id, now)
 
 
 def _check_wait(recent: Sequence[Order], now: datetime) -> None:
@@ -69,22 +72,21 @@ def _check_wait(recent: Sequence[Order], now: datetime) -> None:
         raise Refusal("wait_after_expiry", free_at=free_at)
 
 
-def _check_share(buyer: Chat, wanted: Wanted) -> None:
-    """At most the larger of one unit and 2 % of the stock, rounded down."""
-    total = stock.held_by(buyer.pk, wanted.variant) + wanted.quantity
+def _check_share(buyer: Chat, product_id: int, items: Sequence[Wanted]) -> None:
+    """Over all variants of a product, at most the larger of one unit and 2 % of its stock, rounded down."""
+    total = stock.held_by(buyer.pk, product_id) + sum(wanted.quantity for wanted in items)
     if total <= 1:
         return
-    share = UNPAID_SHARE.get()
-    need = -(-total * 100 // share)  # stock at which `total` is allowed, rounded up
-    if stock.count_up_to(wanted.variant, need, (SeatState.AVAILABLE, SeatState.RESERVED)) < need:
-        raise Refusal("first_buy_small", product=wanted.variant.product.name)
+    need = -(-total * 100 // UNPAID_SHARE.get())  # the stock at which `total` is allowed, rounded up
+    if not stock.product_has(product_id, need):
+        raise Refusal("first_buy_small", product=items[0].variant.product.name)
 
 
-def _check_budget(buyer: Chat, variant: Variant, now: datetime) -> None:
+def _check_budget(buyer: Chat, product_id: int, now: datetime) -> None:
     """The hold still to come counts in full, since it may last that long."""
     start = now - WINDOW
     orders = Order.objects.filter(
-        Q(ended_at__isnull=True) | Q(ended_at__gt=start), buyer=buyer, lines__product_id=variant.product_id
+        Q(ended_at__isnull=True) | Q(ended_at__gt=start), buyer=buyer, lines__product_id=product_id
     ).distinct()
     held = [(max(order.created_at, start), order.ended_at or order.expires_at) for order in orders]
     used = sum((end - begin for begin, end in held), timedelta())

@@ -18,7 +18,7 @@ from apps.orders.models import Order, OrderLine, Payment
 from apps.orders.services import delivery, ledger, messages, stock
 from apps.orders.services.limits import HOLD_MINUTES
 from apps.orders.services.polling import next_ask
-from apps.orders.states import ORDER, PAYMENT, OrderState, PaymentState, move
+from apps.orders.states import ORDER, PAYMENT, LineState, OrderState, PaymentState, move
 
 CHECK = "apps.orders.tasks.check_payment"
 OPEN = (PaymentState.CREATED, PaymentState.PENDING)
@@ -105,9 +105,16 @@ def _pay_order(order: Order, payment: Payment, now: datetime) -> None:
     move(order, ORDER, OrderState.PAID, paid_at=now, next_at=None)
     stock.sell(lines, now)
     delivery.allocate(order, lines, now)
-    if any(line.state == "by_hand" for line in lines):
+    if any(line.state == LineState.BY_HAND for line in lines):
         messages.close_invoice(payment, "invoice_paid")
-        messages.tell_buyer(order, "made_promised", lines=[line for line in lines if line.promised_at])
+    spread_news(order, lines)
+
+
+def spread_news(order: Order, lines: list[OrderLine]) -> None:
+    """Who else must know that the order is paid: buyer and sellers of what is made by hand, and the rooms above."""
+    by_hand = [line for line in lines if line.state == LineState.BY_HAND]
+    if by_hand:
+        messages.tell_buyer(order, "made_promised", lines=by_hand)
         send_errand("apps.orders.tasks.tell_made_wanted", order.pk)
     for task in settings.ORDER_PAID:
         send_errand(task, order.pk)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from apps.base import audit
 from apps.base.clock import shop_now
-from apps.base.errands import send_errand
 from apps.base.incidents import resolve_incident
-from apps.orders.models import Order, OrderLine, Payment
+from apps.base.sql import update_row
+from apps.orders.models import LedgerEntry, Order, OrderLine, Payment
 from apps.orders.services import delivery, ledger, messages, stock
-from apps.orders.services.payment import lines_of, lock_order
+from apps.orders.services.payment import lines_of, lock_order, spread_news
 from apps.orders.states import ORDER, OrderState, move
 
 
@@ -36,10 +35,12 @@ def serve_reviewed_order(*, order_id: Any, actor: str) -> Order:
         move(order, ORDER, OrderState.PAID, paid_at=now, review="")
         stock.sell(lines, now)
         delivery.allocate(order, lines, now)
-        _close_reviews(list(payments.values()))
+        reviewed = [payment for payment in payments.values() if payment.review]
+        if received > order.total:  # what is too much goes on waiting for a hand
+            update_row(reviewed.pop(), review="excess")
+        _close_reviews(reviewed)
         audit.append("review.served", f"order:{order.number}", actor=actor, at=now, received=received)
-        for task in settings.ORDER_PAID:
-            send_errand(task, order.pk)
+        spread_news(order, lines)
         return order
 
 
@@ -63,8 +64,9 @@ def mark_refunded(*, order_id: Any, actor: str) -> int:
             raise NotPossible("Tidak ada uang yang menunggu pemeriksaan di pesanan ini.")
         amount = 0
         for payment in reviewed:
-            ledger.post_refunded(order, payment.received or 0, payment)
-            amount += payment.received or 0
+            due = _excess(order, payments) if payment.review == "excess" else payment.received or 0
+            ledger.post_refunded(order, due, payment)
+            amount += due
         if order.state == OrderState.NEEDS_REVIEW:
             move(order, ORDER, OrderState.REFUNDED, review="")
         _close_reviews(reviewed)
@@ -73,9 +75,14 @@ def mark_refunded(*, order_id: Any, actor: str) -> int:
         return amount
 
 
+def _excess(order: Order, payments: dict[Any, Payment]) -> int:
+    """Rupiah received over the order's total and not yet given back."""
+    received = sum(payment.received or 0 for payment in payments.values())
+    back = LedgerEntry.objects.filter(order=order, account=LedgerEntry.Account.REFUNDED)
+    return max(0, received - order.total - sum(back.values_list("amount", flat=True)))
+
+
 def _close_reviews(payments: list[Payment]) -> None:
     for payment in payments:
-        if payment.review:
-            payment.review = ""
-            payment.save(update_fields=["review"])
-            resolve_incident(f"review.{payment.reference}")
+        update_row(payment, review="")
+        resolve_incident(f"review.{payment.reference}")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.base import audit
 from apps.base.clock import ShopNow
@@ -79,16 +79,20 @@ def sell(lines: Iterable[OrderLine], now: datetime) -> None:
 
 def free(lines: Iterable[OrderLine]) -> int:
     """Seats of an order that will not be paid are available again; returns how many."""
-    return Seat.objects.filter(line__in=list(lines), state=SeatState.RESERVED).update(
-        state=SeatState.AVAILABLE, line=None
-    )
+    return _give_back(Seat.objects.filter(line__in=list(lines), state=SeatState.RESERVED))
 
 
 def free_ended(line: OrderLine) -> int:
     """Seats of a shared unit whose time is over are for sale again."""
-    return Seat.objects.filter(line=line, state=SeatState.SOLD, is_shared=True, unit__withdrawn_at__isnull=True).update(
-        state=SeatState.AVAILABLE, line=None, sold_at=None
-    )
+    return _give_back(Seat.objects.filter(line=line, state=SeatState.SOLD, is_shared=True))
+
+
+def _give_back(seats: QuerySet[Seat]) -> int:
+    """Available again, unless the seller has taken the unit off sale meanwhile."""
+    pks = list(seats.select_for_update().order_by("sequence").values_list("pk", flat=True))
+    mine = Seat.objects.filter(pk__in=pks)
+    mine.filter(unit__off_sale_at__isnull=False).update(state=SeatState.WITHDRAWN, line=None, sold_at=None)
+    return mine.exclude(state=SeatState.WITHDRAWN).update(state=SeatState.AVAILABLE, line=None, sold_at=None)
 
 
 def add_units(*, variant: Variant, units: Iterable[NewUnit], actor: str) -> Added:
@@ -164,6 +168,7 @@ def withdraw_unit(*, unit: StockUnit, actor: str) -> int:
         seats = list(unit.seats.select_for_update().filter(state=SeatState.AVAILABLE).order_by("id"))
         for seat in seats:
             move(seat, SHARED_SEAT if seat.is_shared else SEAT, SeatState.WITHDRAWN)
+        StockUnit.objects.filter(pk=unit.pk).update(off_sale_at=ShopNow())
         if not unit.seats.exclude(state=SeatState.WITHDRAWN).exists():
             StockUnit.objects.filter(pk=unit.pk).update(withdrawn_at=ShopNow())
         audit.append("stock.withdrawn", f"unit:{unit.pk}", actor=actor, seats=len(seats))
@@ -176,13 +181,18 @@ def needs_seats(variant: Variant) -> bool:
     return kind in (Kind.STOCK, Kind.SHARED) or (kind == Kind.CONTENT and variant.content_limit is not None)
 
 
-def count_up_to(variant: Variant, limit: int, states: Sequence[str] = (SeatState.AVAILABLE,)) -> int:
-    """How many seats in these states, counted no further than `limit`: the cost does not grow with the stock."""
-    seats = Seat.objects.filter(variant=variant, state__in=states).values("pk")[:limit]
-    return seats.count()
+def count_up_to(variant: Variant, limit: int) -> int:
+    """How many seats are available, counted no further than `limit`: the cost does not grow with the stock."""
+    return Seat.objects.filter(variant=variant, state=SeatState.AVAILABLE).values("pk")[:limit].count()
 
 
-def held_by(buyer_id: Any, variant: Variant) -> int:
-    """Seats of this variant's product that the buyer's unpaid orders hold."""
+def product_has(product_id: Any, least: int) -> bool:
+    """Whether the product's stock, held seats included, is at least so large; counted no further."""
+    live = [SeatState.AVAILABLE, SeatState.RESERVED]
+    return Seat.objects.filter(variant__product_id=product_id, state__in=live).values("pk")[:least].count() >= least
+
+
+def held_by(buyer_id: Any, product_id: Any) -> int:
+    """Seats of this product that the buyer's unpaid orders hold."""
     mine = Q(line__order__buyer_id=buyer_id, line__order__state="awaiting_payment")
-    return Seat.objects.filter(mine, state=SeatState.RESERVED, variant__product_id=variant.product_id).count()
+    return Seat.objects.filter(mine, state=SeatState.RESERVED, variant__product_id=product_id).count()
