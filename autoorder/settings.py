@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from urllib.parse import unquote, urlsplit
 from django.urls import reverse_lazy
 from environ import FileAwareEnv
 
-from apps.base.environment import ROOT, env_file, sandbox_wanted, shop_folder
+from apps.base.environment import ROOT, env_file, sandbox_url, sandbox_wanted, shop_folder
 from autoorder.logs import logging_config
 
 env = FileAwareEnv()
 if env_file().exists():
     FileAwareEnv.read_env(str(env_file()))
+for name in [name for name, value in os.environ.items() if not value]:
+    del os.environ[name]  # `OWNER_CHAT_IDS=` in .env means: not set, so that the default holds
 
 BASE_DIR = ROOT
 SANDBOX = sandbox_wanted()
@@ -124,11 +127,11 @@ AUDIT_KEY = env.str("AUDIT_KEY")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # The fakes of the sandbox listen here; `up` chooses a free loopback port.
-SANDBOX_URL = env.str("SANDBOX_URL", default="http://127.0.0.1:8901")
+SANDBOX_URL = env.str("SANDBOX_URL", default="") or sandbox_url()
 SANDBOX_CREDENTIALS = {
-    "TELEGRAM_BOT_TOKEN": "1000001:sandbox",
+    "TELEGRAM_BOT_TOKEN": "1000001:sandbox",  # nosec B105: of the fakes
     "PAKASIR_API_KEY": "sandbox-api-key",
-    "PAKASIR_WEBHOOK_SECRET": "sandbox-webhook-secret",
+    "PAKASIR_WEBHOOK_SECRET": "sandbox-webhook-secret",  # nosec B105: of the fakes
 }
 CREDENTIALS = {
     name: (SANDBOX and SANDBOX_CREDENTIALS.get(name)) or env.str(name, default="")

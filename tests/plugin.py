@@ -80,7 +80,8 @@ def pytest_load_initial_conftests(early_config: Any, parser: Any, args: list[str
         os.environ.pop(name, None)
     os.environ.update(FIXED)
     os.environ["SANDBOX_URL"] = f"http://127.0.0.1:{free_port()}"
-    os.environ["AUTOORDER_RUN"] = tempfile.mkdtemp(prefix="autoorder-run-")
+    run = os.environ["AUTOORDER_RUN"] = tempfile.mkdtemp(prefix="autoorder-run-")
+    atexit.register(shutil.rmtree, run, ignore_errors=True)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         try:
             start_database()

@@ -91,6 +91,12 @@ def sandbox_wanted() -> bool:
     return (value_of("SANDBOX") or ("0" if value_of("TELEGRAM_BOT_TOKEN") else "1")) == "1"
 
 
+def sandbox_url() -> str:
+    """Where the fakes of the running sandbox listen: `up` chooses a port and leaves it here for the commands."""
+    note = shop_folder() / "run" / "sandbox.url"
+    return note.read_text().strip() if note.exists() else "http://127.0.0.1:8901"
+
+
 def shop_folder() -> Path:
     """`var/sandbox` or `var/shop`: database and files of one never mix with the other's.
 

@@ -14,6 +14,6 @@ def warm_up() -> None:
     for language, _ in settings.LANGUAGES:
         with override(language):
             gettext("Menu")
-    for folder in (Path(template) for engine in settings.TEMPLATES for template in engine["DIRS"]):
-        for path in sorted((folder / "bot").rglob("*.html")):
-            get_template(str(path.relative_to(folder)))
+    folder = Path(settings.BASE_DIR) / "templates"
+    for path in sorted((folder / "bot").rglob("*.html")):
+        get_template(str(path.relative_to(folder)))

@@ -159,6 +159,6 @@ async def listen(sender: Sender) -> None:
 def listening_params() -> dict[str, Any]:
     """Connection parameters of the shop's database for a connection that only listens."""
     database = settings.DATABASES["default"]
-    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}  # nosec B105: names of settings
     found = {name: database[key] for name, key in known.items() if database.get(key)}
     return {**found, "autocommit": True}

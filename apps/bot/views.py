@@ -26,7 +26,7 @@ def read_body(request: HttpRequest, limit: int = BODY_BYTES) -> bytes | None:
     """The body, or None when it is longer than `limit` bytes (chunked ones too)."""
     chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     # Django takes a body without a length for empty; gunicorn ends the stream where the last chunk ends
-    stream = request.environ["wsgi.input"] if chunked else request
+    stream = request.META["wsgi.input"] if chunked else request
     body = stream.read(limit + 1)
     return None if len(body) > limit else body
 

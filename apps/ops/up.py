@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import xmlrpc.client
+import xmlrpc.client  # nosec B411: talks to our own supervisor over its private socket
 from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -111,6 +111,14 @@ def short_socket(folder: Path) -> str:
     return str(path)
 
 
+def forget_socket(path: str) -> None:
+    """Remove the socket, and the private folder it may have needed elsewhere."""
+    with suppress(OSError):
+        Path(path).unlink(missing_ok=True)
+        if Path(path).parent.name.startswith("autoorder-up-"):
+            Path(path).parent.rmdir()
+
+
 class Shop:
     """One running shop: a supervisor and what it supervises."""
 
@@ -123,16 +131,20 @@ class Shop:
         self.cluster: embedded.Cluster | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
         self.socket = ""
+        self.sandbox_url = ""
         self.stopping = False
 
     def prepare_folders(self, stack: ExitStack) -> None:
         for part in ("run", "logs", "media"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
+        (ROOT / "var" / "static").mkdir(parents=True, exist_ok=True)
         refuse_full_disk(self.folder)
         one_at_a_time(self.folder, stack)
         refuse_taken_port(self.bind, self.port)
         shutil.rmtree(self.folder / "run" / "beats", ignore_errors=True)
         self.socket = short_socket(self.folder)
+        stack.callback(forget_socket, self.socket)
+        self.sandbox_url = self.choose_sandbox_url()
 
     def environment(self) -> dict[str, str]:
         """What supervised processes see; supervisor expands the AUTOORDER_ names."""
@@ -144,7 +156,7 @@ class Shop:
             "PORT": str(self.port),
             "BIND": self.bind,
             "DATABASE_URL": self.database_url,
-            "SANDBOX_URL": value_of("SANDBOX_URL") or f"http://127.0.0.1:{free_port()}",
+            "SANDBOX_URL": self.sandbox_url,
             "AUTOORDER_PYTHON": sys.executable,
             "AUTOORDER_FOLDER": str(self.folder),
             "AUTOORDER_RUN": str(self.folder / "run"),
@@ -152,6 +164,12 @@ class Shop:
             "AUTOORDER_SOCKET": self.socket,
             "AUTOORDER_EMBEDDED": "true" if self.cluster else "false",
         }
+
+    def choose_sandbox_url(self) -> str:
+        """The fakes' address, noted where the commands find it."""
+        url = value_of("SANDBOX_URL") or f"http://127.0.0.1:{free_port()}"
+        (self.folder / "run" / "sandbox.url").write_text(url)
+        return url
 
     def start_supervisor(self, env: dict[str, str]) -> None:
         self.daemon = subprocess.Popen(  # noqa: S603

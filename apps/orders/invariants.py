@@ -45,8 +45,8 @@ def unbalanced_ledger() -> Iterable[str]:
     for row in by_order.exclude(sources=F("uses")):
         yield f"order {row['order']} {row['currency']}: {row['sources']} in, {row['uses']} placed"
     held = Sum("amount", filter=Q(account=LedgerEntry.Account.HELD), default=0)
-    for row in LedgerEntry.objects.values("order").annotate(held=held).filter(held__lt=0):
-        yield f"order {row['order']}: {row['held']} held, more went out than came in"
+    for order, amount in LedgerEntry.objects.values_list("order").annotate(held=held).filter(held__lt=0):
+        yield f"order {order}: {amount} held, more went out than came in"
     with connection.cursor() as cursor:
         cursor.execute(COMPARE)
         for number, received, confirmed, sent, delivered in cursor.fetchall():

@@ -98,7 +98,7 @@ def cart_of(chat: Chat) -> list[CartItem]:
 
 
 def orders_of(chat: Chat, number: int) -> Page:
-    return page_of(Order.objects.filter(buyer=chat).order_by("-created_at"), number)
+    return page_of(Order.objects.filter(buyer=chat).prefetch_related("lines").order_by("-created_at"), number)
 
 
 def order_of(chat: Chat, number: str) -> Order | None:

@@ -6,6 +6,7 @@ import random
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
@@ -225,5 +226,7 @@ def tell_made_wanted(order_id: str) -> None:
     """Sellers and owner hear that something is to be made by hand."""
     order = Order.objects.get(pk=order_id)
     lines = [line for line in order.lines.select_related("product") if line.state == LineState.BY_HAND]
-    where = reverse("admin:orders_order_change", args=[order.pk])
+    where = f"{settings.PUBLIC_URL or f'http://localhost:{settings.PORT}'}" + reverse(
+        "admin:orders_order_change", args=[order.pk]
+    )
     news.tell_staff("made_wanted", about=f"made_wanted:{order.pk}", order=order, lines=lines, where=where)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
+
 from apps.base.audit import AuditRow
 from apps.bot.models import OutboundMessage
 from apps.orders.models import GatewayEvent, Order
@@ -45,7 +47,18 @@ def timeline(order: Order) -> list[Moment]:
 
 def _audited(order: Order) -> list[Moment]:
     rows = AuditRow.objects.filter(subject=f"order:{order.number}").order_by("id")[:SHOWN]
-    return [Moment(row.at, _sentence(row), row.actor) for row in rows]
+    return [Moment(row.at, _sentence(row), _actor(row.actor)) for row in rows]
+
+
+def _actor(actor: str) -> str:
+    """`chat:…` is the buyer, `user:7` a person of the dashboard by name."""
+    kind, _, pk = actor.partition(":")
+    if kind == "chat":
+        return "pembeli"
+    if kind == "user":
+        user = get_user_model().objects.filter(pk=pk).first()
+        return user.get_username() if user else actor
+    return {"shop": "toko", "manage.py": "perintah"}.get(actor, actor)
 
 
 def _sentence(row: AuditRow) -> str:

@@ -59,6 +59,11 @@ def test_made_by_hand(shop: Live) -> None:
     number = shop.invoice(user)
     shop.insist("pay", order_id=number)
     shop.find(user, lambda m: number in m["text"] and "diproses manual" in m["text"], "the promise")
+    shop.find(
+        700,
+        lambda m: number in m["text"] and "ID Mobile Legends kamu: <code>12345678" in m["text"],
+        "the owner's notice",
+    )
 
 
 def test_cancel_frees_the_stock(shop: Live) -> None:
@@ -83,6 +88,37 @@ def test_the_same_webhook_many_times(shop: Live) -> None:
     finally:
         shop.tell("faults", webhook_copies=1)
     assert sum("barangnya" in m.get("text", "") for m in shop.messages(1008)) == 1
+
+
+def test_commands_reach_the_running_sandbox(shop: Live) -> None:
+    shop.env.pop("SANDBOX_URL")
+    number = shop.walk_to_invoice(1009, "Token Listrik")
+    shop.tell("faults", webhook_lost=True)
+    shop.tell("pay", order_id=number)
+    shop.tell("faults", webhook_lost=False)
+    assert "settled" in shop.manage("reconcile", check=False).stdout or shop.goods(1009, number)
+    shop.goods(1009, number)
+
+
+def test_chunked_bodies_are_read_and_limited(shop: Live) -> None:
+    secret = "sandbox-webhook-secret"
+    body = b'{"txn_id": "t-chunk", "order_id": "AO-CHUNK", "amount": 1, "is_sandbox": true, "status": "completed"}'
+    assert post_chunked(shop, secret, [body[:20], body[20:]]) == 200
+    assert shop.sql("SELECT count(*) FROM orders_gatewayevent WHERE reference = 'AO-CHUNK'") == [(1,)]
+    assert post_chunked(shop, secret, [b"x" * 100_000] * 11) == 413
+
+
+def post_chunked(shop: Live, secret: str, parts: list[bytes]) -> int:
+    from http.client import HTTPConnection
+
+    wire = HTTPConnection("127.0.0.1", shop.port, timeout=10)
+    wire.putrequest("POST", "/payments/pakasir/webhook/")
+    wire.putheader("X-Secret", secret)
+    wire.putheader("Transfer-Encoding", "chunked")
+    wire.endheaders()
+    for part in (*parts, b""):
+        wire.send(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+    return wire.getresponse().status
 
 
 def test_the_books_are_right_and_no_rule_was_broken(shop: Live) -> None:

@@ -116,7 +116,7 @@ def test_questions_are_asked_and_checked(shop: Shop, sari: Buyer) -> None:
     sari.says("abc")
     assert "Jawaban itu belum pas" in sari.heard[-1]
     sari.says("123456").says("9999")
-    assert "ID?: <code>123456</code>" in sari.heard[-1]
+    assert "ID: <code>123456</code>" in sari.heard[-1]
     sari.presses("QRIS")
     assert OrderLine.objects.get().answers == [
         {"label": "ID?", "answer": "123456"},
@@ -130,7 +130,7 @@ def test_sellers_hear_what_is_to_be_made(shop: Shop, sari: Buyer, tono: Buyer) -
     make_product("ml", kind=Kind.MANUAL, name="Diamond", questions=[{"label": "ID?"}], max_quantity=1)
     sari.says("/start").presses("Semua produk").presses("Diamond").presses("Beli").says("<777>").presses("QRIS")
     shop.pays(sari.invoice_number())
-    assert "ID?: <code>&lt;777&gt;</code>" in tono.heard[-1]
+    assert "ID: <code>&lt;777&gt;</code>" in tono.heard[-1]
 
 
 def test_a_shared_unit_sells_each_seat_once(shop: Shop) -> None:

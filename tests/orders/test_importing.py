@@ -193,6 +193,6 @@ class TestCommands:
         number = sari.orders("Spotify")
         shop.bank_pays(number)
         call_command("reconcile")
-        assert "1 payments: 1 settled" in capsys.readouterr().out
+        assert "payments asked about: 1 (1 settled)" in capsys.readouterr().out
         shop.settle()
         assert "barangnya" in sari.heard[-1]

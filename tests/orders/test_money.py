@@ -155,8 +155,8 @@ def test_a_lost_webhook_and_money_two_minutes_late_are_found(shop: Shop, sari: B
     shop.bank_pays(number)
     shop.forward(minutes=4)
     assert Order.objects.get().state == "needs_review"
-    assert "masuk setelah batas waktu" in sari.heard[-1]
-    assert "Masuk setelah batas waktu" in tono.heard[-1]
+    assert "masuk setelah pesanan ditutup" in sari.heard[-1]
+    assert "Masuk setelah pesanan ditutup" in tono.heard[-1]
     call_command("checkinvariants")
 
 

@@ -15,9 +15,9 @@ from django.utils.html import format_html
 from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, sent_bytes
 from apps.orders.importing.stock import import_stock, parse_units
 from apps.orders.importing.tables import BadFile
-from apps.orders.models import Seat, StockUnit, Variant
+from apps.orders.models import Kind, Seat, StockUnit, Variant
 from apps.orders.models.stock import content_hash
-from apps.orders.services.stock import count_up_to, withdraw_unit
+from apps.orders.services.stock import count_up_to, needs_seats, withdraw_unit
 
 SAMPLE = 5
 COUNTED = 10_000
@@ -31,11 +31,13 @@ class VariantAdmin(ReadOnlyAdmin):
     list_select_related = ("product",)
 
     @admin.display(description="Stok")
-    def free_seats(self, variant: Variant) -> int:
-        return count_up_to(variant, COUNTED)
+    def free_seats(self, variant: Variant) -> str:
+        return str(count_up_to(variant, COUNTED)) if needs_seats(variant) else "tidak dihitung"
 
     @admin.display(description="")
     def add_stock(self, variant: Variant) -> str:
+        if variant.product.kind == Kind.MANUAL:
+            return ""
         url = reverse("admin:orders_variant_stock", args=[variant.pk])
         return format_html('<a href="{}" class="font-semibold underline">Tambah stok</a>', url)
 
@@ -72,8 +74,10 @@ class VariantAdmin(ReadOnlyAdmin):
         known = StockUnit.objects.filter(
             product=variant.product, withdrawn_at__isnull=True, content_hash__in=marks
         ).count()
+        repeated = known + len(marks) - len(set(marks))
+        unlabelled = variant.product.kind == Kind.SHARED and any(not any(unit.labels) for unit in units)
         context |= {
-            "units": units[:SAMPLE], "count": len(units), "known": known + len(marks) - len(set(marks)),
+            "units": units[:SAMPLE], "count": len(units), "new": len(units) - repeated, "unlabelled": unlabelled, "known": repeated,
             "text": raw.decode("utf-8-sig"), "separator": separator or "", "clean": clean,
         }  # fmt: skip
 

@@ -70,7 +70,7 @@ PRODUCTS = [
         "pln", "Token Listrik PLN", "Voucher", "🎟️", Kind.STOCK,
         "Token 20 angka, tinggal ketik di meteran.",
         [("20.000", 22_000, None), ("50.000", 52_500, None)],
-        "{n:04d}-5521-8834-{n:04d}-7790", units=30, colour="#a16207",
+        "{n:04d}-5521-{tag}-{n:04d}-7790", units=30, colour="#a16207",
     ),
     DemoProduct(
         "canva", "Canva Pro Lifetime", "Aplikasi", "🧩", Kind.STOCK,

@@ -45,7 +45,7 @@ ROUTES = Routes(
         "search": browse.found,
         "answers": checkout.answer,
     },
-    lost=home.lost,
+    lost=browse.guess,
     stale=home.stale,
     busy=home.busy,
 )

@@ -9,7 +9,7 @@ from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk
 from apps.bot.templatetags.shop import rupiah
 from apps.orders import selectors
-from apps.orders.dialogue.home import home_button, home_screen
+from apps.orders.dialogue.home import home_button, home_screen, lost
 from apps.orders.models import Category, Product, Variant
 from apps.orders.selectors import Page
 
@@ -28,8 +28,19 @@ def everything(talk: Talk) -> Reply:
 
 
 def ask_search(talk: Talk) -> Reply:
+    """`/cari netflix` looks at once; without words it asks."""
+    if talk.incoming.text.startswith("/") and talk.args:
+        return _results(talk, " ".join(talk.args)[:60], 0)
     with translation.override(talk.chat.language):
         return Reply(screen=Screen(talk.say("ask_search"), [[home_button()]]), state="search")
+
+
+def guess(talk: Talk) -> Reply:
+    """Words out of the blue: perhaps a product's name; else the menu."""
+    text = talk.text[:60]
+    if text and not text.startswith("/") and selectors.search(text, 0).items:
+        return _results(talk, text, 0)
+    return lost(talk)
 
 
 def found(talk: Talk) -> Reply:

@@ -109,13 +109,15 @@ def pay(talk: Talk) -> Reply:
         return _no(talk, "sold_out", line=shortage.line)
     except Refusal as refusal:
         return _no(talk, refusal.template, **refusal.context)
+    holds = any(stock.needs_seats(item.variant) for item in wanted)
     with translation.override(talk.chat.language):
         rows = [[Button(_("Pesanan saya"), "mine:0"), home_button()]]
-    return Reply(screen=Screen(talk.say("order_placed", order=order), rows), state="")
+    return Reply(screen=Screen(talk.say("order_placed", order=order, holds=holds), rows), state="")
 
 
 def _no(talk: Talk, template: str, **context: Any) -> Reply:
     """Why not; nothing was charged."""
     with translation.override(talk.chat.language):
-        rows = [[Button(_("Lihat produk lain"), "all:0"), Button(_("Pesanan saya"), "mine:0")], [home_button()]]
+        rows = [[Button(_("Keranjang"), "cart"), Button(_("Lihat produk lain"), "all:0")]]
+        rows.append([Button(_("Pesanan saya"), "mine:0"), home_button()])
     return Reply(screen=Screen(talk.say(f"refusals/{template}", **context), rows), state="")

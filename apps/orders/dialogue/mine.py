@@ -18,7 +18,7 @@ from apps.orders.states import LineState, OrderState
 def orders(talk: Talk) -> Reply:
     page = selectors.orders_of(talk.chat, talk.number(0))
     with translation.override(talk.chat.language):
-        rows = [[Button(f"{o.number} · {state_label(o)}", f"order:{o.number}")] for o in page.items]
+        rows = [[Button(f"{o.number} · {first_line(o)} · {state_label(o)}", f"order:{o.number}")] for o in page.items]
         turn = []
         if page.number > 0:
             turn.append(Button(_("‹ Sebelumnya"), f"mine:{page.number - 1}"))
@@ -26,6 +26,12 @@ def orders(talk: Talk) -> Reply:
             turn.append(Button(_("Berikutnya ›"), f"mine:{page.number + 1}"))
         rows += [turn, [home_button()]]
     return Reply(screen=Screen(talk.say("orders", page=page), rows), state="")
+
+
+def first_line(order: Order) -> str:
+    """What was bought, short enough for a button."""
+    names = [line.name for line in order.lines.all()]
+    return f"{names[0][:28]}{f' +{len(names) - 1}' if len(names) > 1 else ''}" if names else "?"
 
 
 def _not_yours(talk: Talk) -> Reply:

@@ -51,7 +51,10 @@ class Product(models.Model):
         "maksimal", default=10, validators=[MinValueValidator(1), MaxValueValidator(1000)]
     )
     warranty_days = models.PositiveSmallIntegerField("garansi (hari)", default=0)
-    questions = models.JSONField("pertanyaan saat checkout", default=list, blank=True)
+    questions = models.JSONField(
+        "pertanyaan saat checkout", default=list, blank=True,
+        help_text='Untuk yang diproses manual. Contoh: [{"label": "ID game?", "pattern": "[0-9]{6,12}", "hint": "lihat di profil"}]',
+    )  # fmt: skip
     promised_minutes = models.PositiveIntegerField("janji selesai (menit)", default=60)
     position = models.PositiveIntegerField("urutan", default=0)
     changed_at = models.DateTimeField(auto_now=True)

@@ -65,6 +65,11 @@ class Payment(Claimable):
     def __str__(self) -> str:
         return self.reference
 
+    @property
+    def buyer_paid(self) -> int | None:
+        """Rupiah that left the buyer's account, fee included; what the gateway told when it is another amount."""
+        return self.total_payment if self.received == self.amount else self.received
+
 
 class GatewayEvent(Claimable):
     """What somebody told us at a webhook: only a doorbell. Refused ones are kept with the reason."""

@@ -185,7 +185,7 @@ def send_made(order: Order, line: OrderLine) -> None:
     news: dict[str, Any] = {"on_sent": MADE_SENT, "on_failed": MADE_FAILED, "about": f"made:{line.pk}"}
     too_long = len(line.made_text or "") > TEXT_CHARS
     as_file = line.made_file is not None or too_long
-    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=as_file, again=False)
+    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=as_file, made=True)
     if line.made_file is not None:
         _send_made_file(order, line, text, news)
     else:

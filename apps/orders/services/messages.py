@@ -13,6 +13,7 @@ from apps.bot import outbox
 from apps.bot.models import OutboundMessage
 from apps.bot.screens import Button, Screen, send_screen
 from apps.bot.texts import render
+from apps.orders.models import Kind as ProductKind
 from apps.orders.models import Order, Payment
 
 Kind = OutboundMessage.Kind
@@ -72,10 +73,11 @@ def send_invoice(payment: Payment) -> None:
 
 def invoice_caption(payment: Payment) -> str:
     order = payment.order
-    lines = list(order.lines.order_by("id"))
+    lines = list(order.lines.select_related("product").order_by("id"))
     return render(
-        "invoice", order.buyer.language, order=order, payment=payment, lines=lines[:8], more=max(0, len(lines) - 8)
-    )
+        "invoice", order.buyer.language, order=order, payment=payment, lines=lines[:8], more=max(0, len(lines) - 8),
+        by_hand=all(line.product.kind == ProductKind.MANUAL for line in lines),
+    )  # fmt: skip
 
 
 def close_invoice(payment: Payment, template: str) -> None:

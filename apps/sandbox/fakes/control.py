@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from apps.sandbox.fakes.pakasir import fee_of
+
 if TYPE_CHECKING:
     from apps.sandbox.fakes.server import World
 
@@ -81,7 +83,8 @@ class Control:
         return web.Response(body=content, content_type="application/octet-stream")
 
     async def transactions(self, request: web.Request) -> web.Response:
-        rows = list(self.world.pakasir.transactions.values())[-200:]
+        known = list(self.world.pakasir.transactions.values())[-200:]
+        rows = [{**row, "total_payment": row["amount"] + fee_of(row["amount"])} for row in known]
         return web.json_response({"transactions": rows, "broken_rules": self.world.pakasir.broken_rules[-20:]})
 
     async def pay(self, request: web.Request) -> web.Response:

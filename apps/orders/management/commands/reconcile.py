@@ -27,6 +27,6 @@ class Command(ShopCommand):
             counts[str(asked.answer)] += 1
             time.sleep(ASK)
         said = ", ".join(f"{count} {answer}" for answer, count in sorted(counts.items())) or "nothing to ask"
-        self.stdout.write(f"{len(rows)} payments: {said}")
+        self.stdout.write(f"payments asked about: {len(rows)} ({said})")
         if counts[str(Answer.NO_ANSWER)] or counts[str(Answer.STRANGE)]:
             raise SystemExit(1)

@@ -19,7 +19,7 @@ function draw(rows) {
   list.replaceChildren();
   for (const row of rows.slice().reverse()) {
     const item = element("li", { className: row.order_id === wanted ? "wanted" : "" });
-    item.append(element("b", {}, row.order_id), " ", rupiah(row.amount), " ", element("span", { className: "state " + row.status }, LABELS[row.status] || row.status));
+    item.append(element("b", {}, row.order_id), " ", rupiah(row.total_payment), " ", element("span", { className: "state " + row.status }, LABELS[row.status] || row.status));
     if (row.status !== "completed") {
       item.append(element("button", { type: "button", "data-order": row.order_id, onclick: () => tell("pay", { txn_id: row.txn_id }).then(refresh) }, "Bayar"));
     }
