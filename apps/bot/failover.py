@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 from django.conf import settings
+from django.db import DatabaseError
 
 from apps.base.credentials import credential
 from apps.base.incidents import raise_incident, resolve_incident
+from apps.base.threads import in_thread
 from apps.bot import probe
 from apps.bot.client import Telegram, Verdict
 from apps.bot.poller import ALLOWED, Poller
@@ -68,7 +70,7 @@ def webhook_url() -> str:
 async def probe_webhook(client: httpx.AsyncClient) -> bool:
     """Whether our own nonce comes back through PUBLIC_URL."""
     asked = probe.question()
-    secret = await asyncio.to_thread(credential, "TELEGRAM_WEBHOOK_SECRET")
+    secret = await in_thread(lambda: credential("TELEGRAM_WEBHOOK_SECRET"))
     try:
         answer = await client.post(webhook_url(), json=asked, headers={"X-Telegram-Bot-Api-Secret-Token": secret})
         return answer.status_code == 200 and probe.is_ours(asked, answer.json())
@@ -92,7 +94,10 @@ class Failover:
         async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
             try:
                 while True:
-                    await self.step(client)
+                    try:
+                        await self.step(client)
+                    except DatabaseError:  # it restarts; what is open stays open until the next look
+                        log.warning("the failover waits for the database", extra={"action": "failover_waits"})
                     await asyncio.sleep(LOOK if self._applied == self.choice.mode else 1.0)
             finally:
                 self._stop_polling()
@@ -132,7 +137,7 @@ class Failover:
         self._polling = asyncio.create_task(Poller(self.telegram).run())
 
     async def _set_webhook(self) -> bool:
-        secret = await asyncio.to_thread(credential, "TELEGRAM_WEBHOOK_SECRET")
+        secret = await in_thread(lambda: credential("TELEGRAM_WEBHOOK_SECRET"))
         params: dict[str, Any] = {
             "url": webhook_url(), "secret_token": secret, "allowed_updates": ALLOWED, "max_connections": 40,
         }  # fmt: skip
@@ -144,16 +149,16 @@ class Failover:
         self._info_at = time.monotonic()
         outcome = await self.telegram.try_call("getWebhookInfo", {})
         if outcome.verdict is Verdict.SENT and outcome.result.get("url") != webhook_url():
-            await asyncio.to_thread(raise_incident, "telegram.webhook", "webhook_hijacked")
+            await in_thread(lambda: raise_incident("telegram.webhook", "webhook_hijacked"))
             await self._set_webhook()
 
     async def _tell(self, mode: str) -> None:
         if self.choice.wanted != "auto" or not self.choice.possible:
             return
         if mode == "polling":
-            await asyncio.to_thread(raise_incident, "telegram.mode", "webhook_down")
+            await in_thread(lambda: raise_incident("telegram.mode", "webhook_down"))
         else:
-            await asyncio.to_thread(resolve_incident, "telegram.mode")
+            await in_thread(lambda: resolve_incident("telegram.mode"))
 
     def _stop_polling(self) -> None:
         if self._polling is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 ACTIONS_A_MINUTE = Setting("actions_per_minute", 20)
 FIRST_RING = timedelta(seconds=10)  # the thread that stored an update handles it; after this the clock looks
+RECONNECT = 0.3  # seconds before the second try, twice as much before the third …
 AT_ONCE = 100  # updates of one chat handled by one caller before the clock takes over
 
 
@@ -91,6 +93,22 @@ def handle(chat_id: Any, mine: InboundUpdate | None = None) -> dict[str, Any] | 
         if _first_waiting(chat_id) is None:
             return answer
     return answer
+
+
+def handle_surely(chat_id: Any, mine: InboundUpdate | None = None, *, tries: int) -> dict[str, Any] | None:
+    """`handle`, again after a moment when the database went away under it: a restart costs a second, not the clock's ten.
+
+    Raises OperationalError after the last try; the row is still due, and the clock rings it.
+    """
+    for number in range(1, tries + 1):
+        try:
+            return handle(chat_id, mine)
+        except OperationalError:
+            connection.close()
+            if number == tries:
+                raise
+            time.sleep(RECONNECT * number)
+    return None
 
 
 LOCK = """

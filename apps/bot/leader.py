@@ -23,6 +23,7 @@ from apps.base.credentials import credential
 from apps.base.heartbeats import beat
 from apps.base.queue.bells import OUTBOX_CHANNEL
 from apps.base.queue.ticker import run_clock
+from apps.base.threads import in_thread
 from apps.bot.failover import Failover
 from apps.bot.sender.desk import LeaseLost
 from apps.bot.sender.loop import Sender, shop_telegram
@@ -53,12 +54,12 @@ class BotProcess:
         asyncio.run(self._main())
 
     async def _main(self) -> None:
-        while not self.stopping.is_set() and not await self._in_thread(self._try_lead):
+        while not self.stopping.is_set() and not await in_thread(self._try_lead):
             self._beat()
             await asyncio.sleep(1)
         if self.held is None:
             return
-        telegram = await self._in_thread(lambda: shop_telegram(settings.TELEGRAM_API_URLS))
+        telegram = await in_thread(lambda: shop_telegram(settings.TELEGRAM_API_URLS))
         sender = Sender(telegram, epoch=self.held.epoch, rate=settings.TELEGRAM_RATE, may_send=self._may_send)
         jobs: list[Coroutine[Any, Any, None]] = [
             sender.run(), Failover(telegram).run(), self._renew(telegram.token), listen(sender), self._pulse(),
@@ -76,7 +77,7 @@ class BotProcess:
                 "the leader ends", extra={"action": "leader_ends", "error": f"{type(failure).__name__}: {failure}"}
             )
             os._exit(1)  # threads may hang in the database: the supervisor starts a clean process
-        await self._in_thread(lambda: leases.give_back(self.held) if self.held else None)
+        await in_thread(lambda: leases.give_back(self.held) if self.held else None)
         os._exit(0)
 
     def _may_send(self) -> bool:
@@ -114,13 +115,13 @@ class BotProcess:
         while not self.stopping.is_set():
             asked = time.monotonic()
             try:
-                if not await self._in_thread(lambda: leases.renew_lease(self.held)):
+                if not await in_thread(lambda: leases.renew_lease(self.held)):
                     raise LeaseLost
                 self._good_until = asked + leases.SECONDS - MARGIN
-                if await self._in_thread(lambda: credential("TELEGRAM_BOT_TOKEN")) != token:
+                if await in_thread(lambda: credential("TELEGRAM_BOT_TOKEN")) != token:
                     return
             except OperationalError:
-                await self._in_thread(connection.close)
+                log.warning("the leader waits for the database", extra={"action": "leader_waits"})
             if time.monotonic() > self._good_until + MARGIN:
                 raise LeaseLost
             for _ in range(int(RENEW / 0.1)):
@@ -138,9 +139,6 @@ class BotProcess:
         if time.monotonic() - self._beaten >= BEAT - 0.1:
             self._beaten = time.monotonic()
             beat("bot")
-
-    async def _in_thread(self, job: Any) -> Any:
-        return await asyncio.to_thread(job)
 
 
 async def listen(sender: Sender) -> None:

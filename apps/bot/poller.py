@@ -83,7 +83,7 @@ def store_all(updates: list[dict[str, Any]]) -> list[Any]:
 def handle_chat(chat_id: Any) -> None:
     """Handle one chat in a pool thread; what breaks here is rung again by the clock."""
     try:
-        inbox.handle(chat_id)
+        inbox.handle_surely(chat_id, tries=6)
     except Exception:
         log.exception("handling broke off", extra={"action": "handle_failed"})
         connection.close()

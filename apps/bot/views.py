@@ -60,7 +60,7 @@ def _handled(update: InboundUpdate | None) -> HttpResponse:
     answer = None
     if update is not None and update.next_at is not None:
         try:
-            answer = inbox.handle(update.chat_id, update)
+            answer = inbox.handle_surely(update.chat_id, update, tries=3)
         except Exception:
             log.exception("handling broke off; the clock rings it again", extra={"action": "handle_failed"})
     return JsonResponse(answer) if answer else HttpResponse(status=200)

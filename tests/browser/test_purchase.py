@@ -63,6 +63,7 @@ def test_it_works_on_a_small_phone_and_by_keyboard(page: Page, shot: Any) -> Non
 def test_the_owner_sees_the_order(page: Page, live: Live, shot: Any) -> None:
     login = re.search(r"First login: (\S+) / (\S+)", live.said)
     assert login is not None
+    live.walk_to_invoice(9001, "Steam Wallet")
     page.goto("/admin/")
     page.fill("#id_username", login.group(1))
     page.fill("#id_password", login.group(2))
