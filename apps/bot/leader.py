@@ -111,11 +111,12 @@ class BotProcess:
 
     async def _renew(self, token: str) -> None:
         """Keep the lease; ends when told to stop, when the token was rotated, or by LeaseLost."""
-        assert self.held is not None  # noqa: S101  # nosec B101
+        held = self.held
+        assert held is not None  # noqa: S101  # nosec B101
         while not self.stopping.is_set():
             asked = time.monotonic()
             try:
-                if not await in_thread(lambda: leases.renew_lease(self.held)):
+                if not await in_thread(lambda: leases.renew_lease(held)):
                     raise LeaseLost
                 self._good_until = asked + leases.SECONDS - MARGIN
                 if await in_thread(lambda: credential("TELEGRAM_BOT_TOKEN")) != token:
