@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from apps.base.claims import bury, postpone
 from apps.base.clock import ShopNow, shop_now
@@ -17,7 +17,8 @@ from apps.base.errands import send_errand
 from apps.base.sql import columns_of, from_row, insert_row, update_row, width_of
 from apps.base.stored import Setting
 from apps.bot import outbox
-from apps.bot.models import Chat, ChatSession, InboundUpdate, telegram_hash
+from apps.bot.chats import chat_of
+from apps.bot.models import Chat, ChatSession, InboundUpdate
 from apps.bot.parsing import parse
 from apps.bot.router import all_routes, route
 from apps.bot.screens import Reply, show
@@ -47,29 +48,11 @@ def store(bot: int, body: Any) -> InboundUpdate | None:
 
 def _chat(incoming: Incoming) -> Chat:
     """The chat an update belongs to; its name is refreshed when Telegram says another."""
-    mark = telegram_hash(incoming.chat_id)
-    chat = _known_chat(mark)
-    if chat is None:
-        try:
-            with transaction.atomic():
-                chat = Chat.objects.create(
-                    telegram_hash=mark, telegram_id=str(incoming.chat_id), kind=incoming.chat_kind,
-                    name=incoming.name, username=incoming.username,
-                )  # fmt: skip
-                ChatSession.objects.create(chat=chat)
-        except IntegrityError:
-            chat = Chat.objects.get(telegram_hash=mark)
-    elif incoming.name and chat.name != incoming.name:
+    chat = chat_of(incoming.chat_id, kind=incoming.chat_kind, name=incoming.name, username=incoming.username)
+    if incoming.name and chat.name != incoming.name:
         chat.name, chat.username = incoming.name, incoming.username
         chat.save(update_fields=["name", "username"])
     return chat
-
-
-def _known_chat(mark: bytes) -> Chat | None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns_of(Chat, 'c')} FROM bot_chat c WHERE telegram_hash = %s", [mark])
-        found = cursor.fetchone()
-    return from_row(Chat, found) if found else None
 
 
 def handle(chat_id: Any, mine: InboundUpdate | None = None) -> dict[str, Any] | None:

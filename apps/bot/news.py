@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.base.incidents import Incident
 from apps.bot import outbox
+from apps.bot.chats import chat_of
 from apps.bot.models import OutboundMessage
 from apps.bot.texts import render
 
@@ -16,20 +17,18 @@ from apps.bot.texts import render
 def tell_incident(pk: str) -> None:
     """Task: one alert to every owner chat. Safe to run twice: a chat that has it is left out."""
     incident = Incident.objects.get(pk=pk)
-    text = render(f"alerts/{incident.text}", "id", **incident.data)
-    with transaction.atomic():
-        for telegram_id in settings.OWNER_CHAT_IDS:
-            tell(telegram_id, text, about=f"incident:{incident.pk}:{telegram_id}")
+    _tell(settings.OWNER_CHAT_IDS, incident.text, about=f"incident:{incident.pk}", **incident.data)
 
 
 def tell_staff(template: str, *, about: str, **context: Any) -> None:
     """A notice to every seller chat, or to the owner where there are no sellers; `about` makes it happen once."""
+    _tell(settings.SELLER_CHAT_IDS or settings.OWNER_CHAT_IDS, template, about=about, **context)
+
+
+def _tell(telegram_ids: list[int], template: str, /, *, about: str, **context: Any) -> None:
     text = render(f"alerts/{template}", "id", **context)
     with transaction.atomic():
-        for telegram_id in settings.SELLER_CHAT_IDS or settings.OWNER_CHAT_IDS:
-            tell(telegram_id, text, about=f"{about}:{telegram_id}")
-
-
-def tell(telegram_id: int, text: str, *, about: str) -> None:
-    if not OutboundMessage.objects.filter(about=about).exists():
-        outbox.send_text(outbox.chat_of(telegram_id), text, about=about)
+        for telegram_id in telegram_ids:
+            mark = f"{about}:{telegram_id}"
+            if not OutboundMessage.objects.filter(about=mark).exists():
+                outbox.send_text(chat_of(telegram_id), text, about=mark)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F
-
 from apps.base.claims import revive
 from apps.base.clock import ShopNow, shop_now
 from apps.base.credentials import credential
 from apps.base.queue.bells import OUTBOX_CHANNEL, wake
 from apps.base.sql import insert_row
-from apps.bot.models import Chat, OutboundMessage, telegram_hash
+from apps.bot.models import Chat, OutboundMessage
 
 Kind = OutboundMessage.Kind
 State = OutboundMessage.State
@@ -69,23 +67,15 @@ def send_text(chat: Chat, text: str, *, kind: str = Kind.NOTICE, **about: Any) -
     return send(chat, "sendMessage", {"text": text, "parse_mode": "HTML"}, kind=kind, **about)
 
 
-def chat_of(telegram_id: int) -> Chat:
-    """The chat with this Telegram id, made when unknown (owners and sellers are configured by id)."""
-    kind = Chat.Kind.PRIVATE if telegram_id > 0 else Chat.Kind.SUPERGROUP
-    chat, _ = Chat.objects.get_or_create(
-        telegram_hash=telegram_hash(telegram_id), defaults={"telegram_id": str(telegram_id), "kind": kind}
-    )
-    return chat
-
-
 def send_again(message: OutboundMessage) -> None:
-    """Service behind the admin's retry: a failed, unknown or dead row is queued afresh."""
-    OutboundMessage.objects.filter(pk=message.pk).exclude(state__in=[State.SENT, State.SENDING]).update(
-        state=State.QUEUED, expires_at=None, plainness=F("plainness")
-    )
-    if message.state not in (State.SENT, State.SENDING):
+    """Service behind the admin's retry: a failed, unknown or dead row is queued afresh; what went out stays so."""
+    if (
+        OutboundMessage.objects.filter(pk=message.pk)
+        .exclude(state__in=[State.SENT, State.SENDING])
+        .update(state=State.QUEUED, expires_at=None)
+    ):
         revive(message)
-    wake(OUTBOX_CHANNEL)
+        wake(OUTBOX_CHANNEL)
 
 
 def note_missed(chat: Chat) -> None:

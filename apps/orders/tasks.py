@@ -89,10 +89,7 @@ def _open_invoice(row: Payment) -> datetime | timedelta | None:
 
 def _invoice_failed(row: Payment, error: GatewayError, lane: str) -> timedelta:
     """Try on while the order's hold lasts; the buyer hears once that he was not charged."""
-    if error.theirs:
-        lanes.call_failed(row.gateway, lane)
-    if error.permanent:
-        raise_incident(f"gateway.{row.gateway}.refuses", "gateway_refuses", gateway=row.gateway, said=error.message)
+    lanes.call_failed(row.gateway, lane, error)
     if error.retry_after == 0 and Payment.objects.filter(pk=row.pk, trouble_told=False).update(trouble_told=True):
         messages.tell_buyer(Order.objects.select_related("buyer").get(pk=row.order_id), "gateway_trouble")
     return timedelta(seconds=max(error.retry_after, 5))

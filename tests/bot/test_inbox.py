@@ -155,3 +155,13 @@ def test_the_drawn_map_is_the_map() -> None:
     from apps.bot.diagram import FILE, draw
 
     assert FILE.read_text() == draw(), "run: make map"
+
+
+def test_somebody_whom_the_bot_wrote_first_is_answered(shop: Shop, tono: Buyer) -> None:
+    """The owner's chat is made by an alert, before he ever wrote."""
+    from apps.base.incidents import raise_incident
+
+    raise_incident("gateway.pakasir", "gateway_down", gateway="pakasir")
+    shop.settle()
+    tono.says("/start")
+    assert "selamat datang" in tono.heard[-1]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from apps.base import leases
 from apps.base.incidents import Incident
 from apps.bot import outbox
+from apps.bot.chats import chat_of
 from apps.bot.client import Outcome, Verdict
 from apps.bot.models import Chat, OutboundMessage
 from apps.bot.sender import desk
@@ -22,7 +23,7 @@ Kind = OutboundMessage.Kind
 
 def chat(shop: Shop, number: int) -> Chat:
     shop.fakes.do(lambda: shop.fakes.world.telegram.add_user(number, f"Pembeli {number}"))
-    return outbox.chat_of(number)
+    return chat_of(number)
 
 
 def claim(shop: Shop, **changes: Any) -> list[OutboundMessage]:
@@ -114,24 +115,24 @@ def test_a_revoked_token_is_an_incident(shop: Shop) -> None:
 
 def test_a_repeat_says_that_it_is_one(shop: Shop, sari: Buyer) -> None:
     payload = {"text": "barang", "parse_mode": "HTML", "_repeat": "<i>(ulang)</i>"}
-    outbox.send(outbox.chat_of(701), "sendMessage", payload, kind=Kind.GOODS)
+    outbox.send(chat_of(701), "sendMessage", payload, kind=Kind.GOODS)
     finish(shop, claim(shop)[0], Verdict.UNKNOWN)
     shop.forward(seconds=2)
     assert sari.heard == ["<i>(ulang)</i>\nbarang"]
 
 
 def test_unreadable_goods_become_plain_then_a_document(shop: Shop, sari: Buyer) -> None:
-    outbox.send_text(outbox.chat_of(701), "<b>kurang tutup", kind=Kind.GOODS)
+    outbox.send_text(chat_of(701), "<b>kurang tutup", kind=Kind.GOODS)
     shop.settle()
     assert sari.heard == ["kurang tutup"]
-    outbox.send_text(outbox.chat_of(701), "<i>" + "y" * 5000, kind=Kind.GOODS)
+    outbox.send_text(chat_of(701), "<i>" + "y" * 5000, kind=Kind.GOODS)
     shop.settle()
     assert sari.messages[-1]["document_name"] == "pesanan.txt"
 
 
 def test_a_screen_whose_message_is_gone_comes_anew(shop: Shop, sari: Buyer) -> None:
     sari.says("/start")
-    outbox.send(outbox.chat_of(701), "editMessageText", {"message_id": 4444, "text": "layar"}, target=4444)
+    outbox.send(chat_of(701), "editMessageText", {"message_id": 4444, "text": "layar"}, target=4444)
     shop.settle()
     assert sari.heard[-1] == "layar"
 
@@ -165,7 +166,7 @@ def test_a_picture_is_uploaded_once(shop: Shop, sari: Buyer) -> None:
 
     picture = keep_picture(draw("Netflix", "#b91c1c"))
     for _ in range(2):
-        outbox.send(outbox.chat_of(701), "sendPhoto", {"photo": {"picture": str(picture.pk)}, "caption": "x"})
+        outbox.send(chat_of(701), "sendPhoto", {"photo": {"picture": str(picture.pk)}, "caption": "x"})
         shop.settle()
     assert len([m for m in sari.messages if m.get("photo")]) == 2
     assert picture.files.count() == 1

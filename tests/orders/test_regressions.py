@@ -10,6 +10,7 @@ import pytest
 from apps.base.clock import shift_clock
 from apps.base.queue.ticker import tick
 from apps.bot import inbox, outbox
+from apps.bot.chats import chat_of
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
 from apps.bot.sender.bucket import Pace
 from apps.bot.sender.loop import Sender
@@ -76,7 +77,7 @@ def test_a_document_keeps_its_goods_whatever_its_caption(shop: Shop, sari: Buyer
 
 def test_a_refused_caption_never_costs_the_file(shop: Shop, sari: Buyer) -> None:
     payload = {"caption": "<b>kurang tutup" + "y" * 2000, "parse_mode": "HTML"}
-    outbox.send(outbox.chat_of(701), "sendDocument", payload, kind="goods", file=b"barang", file_name="a.txt")
+    outbox.send(chat_of(701), "sendDocument", payload, kind="goods", file=b"barang", file_name="a.txt")
     shop.settle()
     assert shop.fakes.world.telegram.journal.blob(sari.messages[-1]["document"]) == b"barang"
 
@@ -202,8 +203,8 @@ def test_the_kind_of_a_product_with_stock_stays(db: Any) -> None:
 def test_a_message_that_cannot_be_packed_stops_nobody(shop: Shop, sari: Buyer) -> None:
     sari.says("/start")
     missing = {"photo": {"picture": "01890000-0000-7000-8000-000000000000"}, "caption": "x"}
-    broken = outbox.send(outbox.chat_of(702), "sendPhoto", missing, kind="invoice")
-    good = outbox.send_text(outbox.chat_of(701), "baik", kind="goods")
+    broken = outbox.send(chat_of(702), "sendPhoto", missing, kind="invoice")
+    good = outbox.send_text(chat_of(701), "baik", kind="goods")
     sender = Sender.__new__(Sender)
     sender.epoch, sender.pace, sender._swept, sender._done = shop.lead().epoch, Pace(1000), 0.0, []
     ready = sender._visit([], 10, [], 3)

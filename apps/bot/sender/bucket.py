@@ -9,7 +9,6 @@ CHAT_RATE = 1.0  # messages per second to one chat
 CHAT_BURST = 4.0
 GROUP_RATE = 20 / 60  # messages per second to one group
 BROADCAST_LEAVES = 3  # tokens that broadcasts must leave for goods
-QUIET_CHAT = 60.0  # seconds after which a chat's bucket is forgotten
 
 
 class Bucket:

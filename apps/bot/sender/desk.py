@@ -72,11 +72,14 @@ class Sent:
 
 def take_over(epoch: int) -> int:
     """What an older leader had in its hands may or may not have arrived: treat it as unknown. Returns how many."""
-    stale = OutboundMessage.objects.filter(state=State.SENDING, epoch__lt=epoch)
-    found = list(stale)
+    return _all_unknown(Q(epoch__lt=epoch), "the sender died while sending")
+
+
+def _all_unknown(which: Q, said: str) -> int:
+    found = list(OutboundMessage.objects.filter(which, state=State.SENDING))
     with transaction.atomic():
         for message in found:
-            _unknown(message, Outcome(Verdict.UNKNOWN, "the sender died while sending"))
+            _unknown(message, Outcome(Verdict.UNKNOWN, said))
     return len(found)
 
 
@@ -232,9 +235,4 @@ RECORDERS = {
 
 def recover_lost(epoch: int) -> int:
     """Rows of our own epoch whose claim ran out (a turn that was lost with the database): unknown as well."""
-    lost = Q(state=State.SENDING, epoch=epoch, claimed_until__lt=RealNow())
-    found = list(OutboundMessage.objects.filter(lost))
-    with transaction.atomic():
-        for message in found:
-            _unknown(message, Outcome(Verdict.UNKNOWN, "its outcome was lost"))
-    return len(found)
+    return _all_unknown(Q(epoch=epoch, claimed_until__lt=RealNow()), "its outcome was lost")

@@ -10,6 +10,7 @@ from django.db.models import F
 from apps.base.clock import RealNow
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.base.stored import Setting
+from apps.orders.gateways.base import GatewayError
 from apps.orders.models import GatewayLane
 
 MAKE = 0.5  # seconds between creates and cancels (about 2 a second)
@@ -40,8 +41,13 @@ def is_open(name: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def call_failed(gateway: str, lane: str) -> None:
-    """Count a failure on the gateway's side; the third in a row opens the breaker and the owner hears of it."""
+def call_failed(gateway: str, lane: str, error: GatewayError) -> None:
+    """Count a failure on the gateway's side; the third in a row opens the breaker. The owner hears of that,
+    and of a call that is refused for good (a key, a project)."""
+    if error.permanent:
+        raise_incident(f"gateway.{gateway}.refuses", "gateway_refuses", gateway=gateway, said=error.message)
+    if not error.theirs:
+        return
     lanes = GatewayLane.objects.filter(name=lane)
     lanes.update(failures=F("failures") + 1)
     if lanes.filter(failures__gte=OPENS_AT.get()).exists():

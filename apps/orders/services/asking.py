@@ -56,12 +56,7 @@ def ask(payment: Payment) -> Asked:
         Payment.objects.filter(pk=payment.pk).update(asked_at=None)
         return Asked(Answer.CROWDED, 0.5)
     except GatewayError as error:
-        if error.theirs:
-            lanes.call_failed(payment.gateway, lane)
-        if error.permanent:
-            raise_incident(
-                f"gateway.{payment.gateway}.refuses", "gateway_refuses", gateway=payment.gateway, said=error.message
-            )
+        lanes.call_failed(payment.gateway, lane, error)
         return Asked(Answer.NO_ANSWER, max(4.0, error.retry_after))
     lanes.call_worked(payment.gateway, lane)
     return _judge(payment, truth)

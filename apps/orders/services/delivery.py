@@ -62,11 +62,16 @@ def allocate(order: Order, lines: Sequence[OrderLine], now: datetime) -> None:
             promise = now + timedelta(minutes=line.product.promised_minutes)
             move(line, LINE, LineState.BY_HAND, promised_at=promise, next_at=promise)
         else:
-            ends_at = now + timedelta(days=line.duration_days) if line.duration_days else None
+            ends_at = _end_of(line, now)
             move(line, LINE, LineState.ALLOCATED, ends_at=ends_at, next_at=ends_at)
             ready.append(line)
     if ready:
         send_goods(order, ready)
+
+
+def _end_of(line: OrderLine, now: datetime) -> datetime | None:
+    """When a line bought for a number of days is over; None for one that lasts."""
+    return now + timedelta(days=line.duration_days) if line.duration_days else None
 
 
 def send_goods(order: Order, lines: Sequence[OrderLine], *, again: bool = False) -> None:
@@ -169,7 +174,7 @@ def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: st
         order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
         line = order.lines.select_for_update(of=("self",)).select_related("product").get(pk=line_id)
         now = shop_now()
-        ends_at = now + timedelta(days=line.duration_days) if line.duration_days else None
+        ends_at = _end_of(line, now)
         move(
             line, LINE, LineState.ALLOCATED, made_text=text, made_file=file, made_file_name=file_name[:80],
             ends_at=ends_at, next_at=ends_at,
