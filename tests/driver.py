@@ -171,6 +171,7 @@ class Shop:
     def forward(self, **by: float) -> None:
         """Let time pass, the clock strike, and everything settle."""
         shift_clock(timedelta(**by))
+        self.fakes.world.faults.clock_ahead += int(timedelta(**by).total_seconds())
         tick()
         self.settle()
 

@@ -25,14 +25,29 @@ class StoredSetting(models.Model):
         app_label = "base"
 
 
+ALL: dict[str, Setting[Any]] = {}  # every setting of the loaded rooms, in the order they were met
+
+
 @dataclass
 class Setting(Generic[Value]):
-    """A named business number with its default: `OPEN_ORDERS = Setting("open_orders_per_buyer", 2)`."""
+    """A named business number with its default: `OPEN_ORDERS = Setting("open_orders_per_buyer", 2, "Pesanan terbuka")`.
+
+    With a label it stands on the dashboard's page of settings, with `help`, and refused outside `least` … `most`.
+    A text that holds a time of day (`08:00`) says so by `is_time`.
+    """
 
     name: str
     default: Value
+    label: str = ""
+    help: str = ""
+    least: int = 0
+    most: int = 1_000_000
+    is_time: bool = False
     _value: Any = field(default=None, init=False)
     _read: float = field(default=-1e9, init=False)
+
+    def __post_init__(self) -> None:
+        ALL[self.name] = self
 
     def get(self) -> Value:
         """The current value; at most FRESH seconds old."""

@@ -27,7 +27,7 @@ from apps.bot.updates import Incoming
 
 log = logging.getLogger(__name__)
 
-ACTIONS_A_MINUTE = Setting("actions_per_minute", 20)
+ACTIONS_A_MINUTE = Setting("actions_per_minute", 20, "Tekanan dan pesan per pembeli per menit", least=5, most=200)
 FIRST_RING = timedelta(seconds=10)  # the thread that stored an update handles it; after this the clock looks
 RECONNECT = 0.3  # seconds before the second try, twice as much before the third …
 AT_ONCE = 100  # updates of one chat handled by one caller before the clock takes over

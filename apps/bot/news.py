@@ -26,9 +26,9 @@ def tell_staff(template: str, *, about: str, **context: Any) -> None:
 
 
 def _tell(telegram_ids: list[int], template: str, /, *, about: str, **context: Any) -> None:
-    text = render(f"alerts/{template}", "id", **context)
     with transaction.atomic():
         for telegram_id in telegram_ids:
             mark = f"{about}:{telegram_id}"
             if not OutboundMessage.objects.filter(about=mark).exists():
-                outbox.send_text(chat_of(telegram_id), text, about=mark)
+                chat = chat_of(telegram_id)
+                outbox.send_text(chat, render(f"alerts/{template}", chat.language, **context), about=mark)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from apps.bot.models import Chat
 from apps.bot.screens import Reply, Screen
@@ -35,6 +36,13 @@ class Talk:
             return int(self.args[place])
         except (IndexError, ValueError):
             return otherwise
+
+    def row(self, place: int) -> UUID:
+        """The button's argument as a row's key; the nil UUID, which no row has, when it is missing or rubbish."""
+        try:
+            return UUID(self.word(place))
+        except ValueError:
+            return UUID(int=0)
 
     def word(self, place: int) -> str:
         return self.args[place] if place < len(self.args) else ""

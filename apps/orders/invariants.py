@@ -106,6 +106,13 @@ def late_goods() -> Iterable[str]:
     yield from map(str, late.values_list("pk", flat=True))
 
 
+@register("money owed", "no money that a buyer wants back waits for over a day", truth=False)
+def owed_for_long() -> Iterable[str]:
+    old = ShopNow() - timedelta(days=1)
+    owed = OrderLine.objects.filter(state=LineState.RETURNED, refunded_at__isnull=True, promised_at__lt=old)
+    yield from map(str, owed.values_list("pk", flat=True))
+
+
 @register("promises", "no promise of something made by hand has passed", truth=False)
 def broken_promises() -> Iterable[str]:
     late = OrderLine.objects.filter(state=LineState.BY_HAND, promised_at__lt=ShopNow())

@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.bot.models import Chat
-from apps.orders.models import CartItem, Category, Kind, Order, Product, Seat, Variant
+from apps.orders.models import CartItem, Category, Kind, Order, OrderLine, Product, Seat, Variant
 from apps.orders.services import stock
-from apps.orders.states import SeatState
+from apps.orders.states import LineState, SeatState
 
 PAGE = 8
 FRESH = 3.0  # seconds
@@ -99,6 +99,13 @@ def cart_of(chat: Chat) -> list[CartItem]:
 
 def orders_of(chat: Chat, number: int) -> Page:
     return page_of(Order.objects.filter(buyer=chat).prefetch_related("lines").order_by("-created_at"), number)
+
+
+def lines_of(order: Order) -> list[OrderLine]:
+    """An order's lines for the buyer's eyes; `is_renewed` says that another order goes on with the same seats."""
+    going_on = OrderLine.objects.filter(renews=OuterRef("pk"), state__in=[LineState.ALLOCATED, LineState.SENT])
+    lines = order.lines.select_related("product", "variant").annotate(is_renewed=Exists(going_on))
+    return list(lines.order_by("id"))
 
 
 def order_of(chat: Chat, number: str) -> Order | None:

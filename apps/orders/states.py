@@ -27,6 +27,7 @@ class LineState(models.TextChoices):
     ALLOCATED = "allocated", "Siap dikirim"
     BY_HAND = "by_hand", "Diproses manual"
     SENT = "sent", "Terkirim"
+    RETURNED = "returned", "Uang diminta kembali"  # a promise was broken, and the buyer did not want to wait
     UNDELIVERABLE = "undeliverable", "Tidak bisa dikirim"
 
 
@@ -71,10 +72,11 @@ SHARED_SEAT = {
 
 LINE = _moves(
     waiting="allocated by_hand",
-    by_hand="allocated",
+    by_hand="allocated returned",
     allocated="sent undeliverable",
     undeliverable="allocated sent",
     sent="",
+    returned="",
 )
 ORDER = _moves(
     awaiting_payment="paid expired cancelled needs_review",

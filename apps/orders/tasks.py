@@ -6,21 +6,17 @@ import random
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.db import transaction
 from django.db.models import F
-from django.urls import reverse
 
 from apps.base.claims import work
 from apps.base.clock import shop_now
-from apps.base.incidents import raise_incident
 from apps.base.queue.outside import Crowded, outside_call
 from apps.bot import news
 from apps.orders.gateways import lanes
 from apps.orders.gateways.base import GatewayError
 from apps.orders.gateways.registry import gateway
 from apps.orders.models import GatewayEvent, Order, OrderLine, Payment
-from apps.orders.services import delivery, events, messages, payment, stock
+from apps.orders.services import alerts, delivery, durations, events, holders, making, messages, payment
 from apps.orders.services.asking import Answer, ask
 from apps.orders.services.polling import next_ask
 from apps.orders.states import LineState, OrderState, PaymentState
@@ -170,26 +166,23 @@ def _expire(order: Order) -> datetime | timedelta | None:
 
 
 def tend_line(pk: str) -> None:
-    """The end of a line's duration, or a promise that has passed."""
+    """A reminder, a promise that has passed, or the end of a duration."""
     work(OrderLine, pk, _tend_line)
 
 
 def _tend_line(line: OrderLine) -> datetime | None:
-    """Rung early (a bell meant for another time), it only says when to ring."""
     now = shop_now()
-    if line.state == LineState.BY_HAND:
-        if line.promised_at is not None and now < line.promised_at:
-            return line.promised_at
-        raise_incident(f"promise.{line.pk}", "promise_past", number=line.order.number, name=line.name)
-        return None
-    if line.ends_at is None or line.ended_at is not None:
-        return None
-    if now < line.ends_at:
-        return line.ends_at
-    with transaction.atomic():
-        stock.free_ended(line)
-        OrderLine.objects.filter(pk=line.pk).update(ended_at=now)
-    return None
+    return making.tend(line, now) if line.state == LineState.BY_HAND else durations.tend(line, now)
+
+
+def tell_changed(line_id: str) -> None:
+    """The seller changed a shared account: one holder hears."""
+    holders.tell_changed(UUID(line_id))
+
+
+def tell_back_in_stock(variant_id: str) -> None:
+    """Stock came back: those who asked hear."""
+    alerts.tell(int(variant_id))
 
 
 def goods_sent(about: str) -> None:
@@ -223,7 +216,22 @@ def tell_made_wanted(order_id: str) -> None:
     """Sellers and owner hear that something is to be made by hand."""
     order = Order.objects.get(pk=order_id)
     lines = [line for line in order.lines.select_related("product") if line.state == LineState.BY_HAND]
-    where = f"{settings.PUBLIC_URL or f'http://localhost:{settings.PORT}'}" + reverse(
-        "admin:orders_order_change", args=[order.pk]
+    news.tell_staff(
+        "made_wanted", about=f"made_wanted:{order.pk}", order=order, lines=lines, where=making.where_to_work(order)
     )
-    news.tell_staff("made_wanted", about=f"made_wanted:{order.pk}", order=order, lines=lines, where=where)
+
+
+def tell_made_waits(key: str) -> None:
+    """Staff hear that the buyer waits on; `key` is the line and the occasion."""
+    _tell_about_line("made_waits", key)
+
+
+def tell_refund_account(key: str) -> None:
+    """Staff hear where the buyer wants the money; `key` is the line and the occasion."""
+    _tell_about_line("money_back_account", key)
+
+
+def _tell_about_line(template: str, key: str) -> None:
+    line = OrderLine.objects.select_related("order").get(pk=UUID(key.partition(":")[0]))
+    where = making.where_to_work(line.order)
+    news.tell_staff(template, about=f"{template[:12]}:{key}", line=line, order=line.order, where=where)

@@ -135,10 +135,10 @@ def test_a_late_bell_does_not_lose_the_end_of_a_line(shop: Shop, sari: Buyer) ->
     shop.pays(sari.orders("Manual"))
     line = OrderLine.objects.get()
     tasks.tend_line(str(line.pk))
-    assert OrderLine.objects.get().next_at == line.promised_at
+    assert OrderLine.objects.get().next_at == line.remind_at
     delivery.finish_by_hand(line_id=line.pk, text="ok", file=None, file_name="", actor="t")
     tasks.tend_line(str(line.pk))
-    assert OrderLine.objects.get().next_at == OrderLine.objects.get().ends_at
+    assert OrderLine.objects.get().next_at == OrderLine.objects.get().remind_at
 
 
 def test_a_reviewed_order_by_hand_is_told_to_both_sides(shop: Shop, sari: Buyer, tono: Buyer) -> None:

@@ -1,7 +1,7 @@
 """What the shop answers to. apps/bot/map.mmd is drawn from it; a test keeps them the same."""
 
 from apps.bot.router import Routes
-from apps.orders.dialogue import browse, cart, checkout, home, mine
+from apps.orders.dialogue import browse, cart, checkout, home, late, mine
 
 ROUTES = Routes(
     commands={
@@ -27,11 +27,14 @@ ROUTES = Routes(
         "found": browse.more_found,
         "p": browse.product,
         "v": browse.variant,
+        "edge": browse.edge,
+        "wish": browse.wish,
         "add": cart.add,
         "cart": cart.show_cart,
         "cartq": cart.change,
         "cartx": cart.empty,
         "buy": checkout.buy,
+        "renew": checkout.renew,
         "checkout": checkout.buy_cart,
         "pay": checkout.pay,
         "mine": mine.orders,
@@ -39,11 +42,16 @@ ROUTES = Routes(
         "goods": mine.goods,
         "check": mine.check,
         "cancel": mine.cancel,
+        "wait": late.wait,
+        "moneyback": late.money_back,
+        "moneyyes": late.money_back_yes,
+        "account": late.account,
         "noop": home.nothing,
     },
     states={
         "search": browse.found,
         "answers": checkout.answer,
+        "refund_to": late.account_given,
     },
     lost=browse.guess,
     stale=home.stale,

@@ -6,12 +6,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from apps.bot.screens import Button, Reply, Screen
-from apps.bot.talk import Talk
+from apps.bot.talk import Talk, toast
 from apps.bot.templatetags.shop import rupiah
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button, home_screen, lost
 from apps.orders.models import Category, Product, Variant
 from apps.orders.selectors import Page
+from apps.orders.services import alerts, hours
 
 
 def category(talk: Talk) -> Reply:
@@ -92,6 +93,16 @@ def variant(talk: Talk) -> Reply:
     return Reply(screen=product_screen(talk, chosen, quantity, variants, same_picture=True), state="")
 
 
+def wish(talk: Talk) -> Reply:
+    """*Kabari saya*: the buyer hears when it is back."""
+    chosen = selectors.variant_on_sale(talk.number(0))
+    if chosen is None:
+        return _gone(talk)
+    alerts.want(chat=talk.chat, variant=chosen)
+    with translation.override(talk.chat.language):
+        return toast(_("Siap, kami kabari di sini begitu ada lagi."), alert=True)
+
+
 def _gone(talk: Talk) -> Reply:
     return Reply(screen=home_screen(talk, "product_gone"), state="")
 
@@ -102,14 +113,16 @@ def product_screen(
     """One product, one of its variants chosen, and how many."""
     item, left = chosen.product, selectors.stock_left(chosen)
     text = talk.say("product", product=item, variant=chosen, quantity=quantity, left=left, total=chosen.price * quantity,
-                    shown=selectors.STOCK_SHOWN)  # fmt: skip
+                    shown=selectors.STOCK_SHOWN, opens=hours.OPENS.get().replace(":", "."), closes=hours.CLOSES.get().replace(":", "."))  # fmt: skip
     with translation.override(talk.chat.language):
         rows: list[list[Button]] = []
         if len(variants) > 1:
             chips = [Button(_chip(v, chosen), f"v:{v.pk}:{quantity}") for v in variants]
             rows += [chips[i : i + 2] for i in range(0, len(chips), 2)]
         if left == 0:
-            rows.append([Button(_("Stok habis · lihat lagi"), f"v:{chosen.pk}:{quantity}")])
+            rows.append(
+                [Button(_("Kabari saya"), f"wish:{chosen.pk}"), Button(_("Lihat lagi"), f"v:{chosen.pk}:{quantity}")]
+            )
         else:
             if item.max_quantity > item.min_quantity:
                 rows.append(_quantity_row(chosen, quantity))
@@ -127,8 +140,13 @@ def _chip(variant: Variant, chosen: Variant) -> str:
 
 def _quantity_row(variant: Variant, quantity: int) -> list[Button]:
     least, most = variant.product.min_quantity, variant.product.max_quantity
-    return [
-        Button("−", f"v:{variant.pk}:{max(least, quantity - 1)}"),
-        Button(str(quantity), "noop"),
-        Button("+", f"v:{variant.pk}:{min(most, quantity + 1)}"),
-    ]
+    less = f"v:{variant.pk}:{quantity - 1}" if quantity > least else f"edge:least:{least}"
+    more = f"v:{variant.pk}:{quantity + 1}" if quantity < most else f"edge:most:{most}"
+    return [Button("−", less), Button(str(quantity), "noop"), Button("+", more)]
+
+
+def edge(talk: Talk) -> Reply:
+    """`+` at the most, `−` at the least: says why nothing moves."""
+    with translation.override(talk.chat.language):
+        said = _("Sekali pesan paling banyak %d.") if talk.word(0) == "most" else _("Sekali pesan paling sedikit %d.")
+        return toast(said % talk.number(1))

@@ -32,12 +32,14 @@ def show_cart(talk: Talk) -> Reply:
     with translation.override(talk.chat.language):
         rows: list[list[Button]] = []
         for item in items:
+            most = item.variant.product.max_quantity
+            more = f"cartq:{item.pk.hex}:{item.quantity + 1}" if item.quantity < most else f"edge:most:{most}"
             rows.append([Button(item.variant.full_name[:50], f"p:{item.variant.product_id}")])
             rows.append(
                 [
                     Button("−", f"cartq:{item.pk.hex}:{item.quantity - 1}"),
                     Button(str(item.quantity), "noop"),
-                    Button("+", f"cartq:{item.pk.hex}:{item.quantity + 1}"),
+                    Button("+", more),
                     Button("✕", f"cartq:{item.pk.hex}:0"),
                 ]
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from django.utils import translation
@@ -13,18 +14,28 @@ from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button, home_screen
-from apps.orders.models import Variant
-from apps.orders.services import checkout, stock
+from apps.orders.models import OrderLine, Variant
+from apps.orders.services import checkout, durations, stock
 from apps.orders.services.limits import Refusal, Wanted
 
 ANSWER_CHARS = 100
 
-# A basket in the session: {"variant": id, "quantity": n, "answers": [{"label", "answer"}]}
+# A basket in the session: {"variant": id, "quantity": n, "answers": [{"label", "answer"}], "renews": line or absent}
 Basket = list[dict[str, Any]]
 
 
 def buy(talk: Talk) -> Reply:
     return _continue(talk, [{"variant": talk.number(0), "quantity": talk.number(1, 1), "answers": []}])
+
+
+def renew(talk: Talk) -> Reply:
+    """*Perpanjang*: the same account goes on; when that is no longer possible, the product's page."""
+    line = durations.line_to_renew(talk.chat, talk.row(0))
+    if line is None:
+        with translation.override(talk.chat.language):
+            return toast(_("Masa aktif ini sudah berakhir atau sudah diperpanjang."), alert=True)
+    basket = [{"variant": line.variant_id, "quantity": line.quantity, "answers": [], "renews": line.pk.hex}]
+    return replace(_continue(talk, basket), anew=True)
 
 
 def buy_cart(talk: Talk) -> Reply:
@@ -38,7 +49,7 @@ def _wanted(basket: Basket) -> list[Wanted] | None:
     variants = {v.pk: v for v in Variant.objects.select_related("product").filter(pk__in=ids, is_active=True)}
     if not basket or any(item["variant"] not in variants for item in basket):
         return None
-    return [Wanted(variants[item["variant"]], item["quantity"], item["answers"]) for item in basket]
+    return [Wanted(variants[item["variant"]], item["quantity"], item["answers"], item.get("renews")) for item in basket]
 
 
 def _continue(talk: Talk, basket: Basket) -> Reply:
@@ -106,13 +117,22 @@ def pay(talk: Talk) -> Reply:
     try:
         order = checkout.place(buyer=talk.chat, basket=wanted)
     except stock.SoldOut as shortage:
-        return _no(talk, "sold_out", line=shortage.line)
+        return _sold_out(talk, shortage.line)
     except Refusal as refusal:
         return _no(talk, refusal.template, **refusal.context)
     holds = any(stock.needs_seats(item.variant) for item in wanted)
     with translation.override(talk.chat.language):
         rows = [[Button(_("Pesanan saya"), "mine:0"), home_button()]]
     return Reply(screen=Screen(talk.say("order_placed", order=order, holds=holds), rows), state="")
+
+
+def _sold_out(talk: Talk, line: OrderLine) -> Reply:
+    """Somebody was faster; nothing was charged."""
+    reply = _no(talk, "sold_out", line=line)
+    with translation.override(talk.chat.language):
+        wish = [Button(_("Kabari saya"), f"wish:{line.variant_id}")]
+    assert reply.screen is not None  # noqa: S101  # nosec B101: `_no` always shows one
+    return replace(reply, screen=replace(reply.screen, rows=[wish, *reply.screen.rows]))
 
 
 def _no(talk: Talk, template: str, **context: Any) -> Reply:

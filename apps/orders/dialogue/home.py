@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
+from apps.orders.services import front
 
 
 def rows_of_home(talk: Talk) -> list[list[Button]]:
@@ -31,7 +32,7 @@ def home_button() -> Button:
 
 
 def home_screen(talk: Talk, template: str = "home") -> Screen:
-    return Screen(talk.say(template), rows_of_home(talk))
+    return Screen(talk.say(template, closed=front.SHOP_CLOSED.get(), note=front.CLOSED_NOTE.get()), rows_of_home(talk))
 
 
 def start(talk: Talk) -> Reply:
@@ -73,7 +74,12 @@ def nothing(talk: Talk) -> Reply:
 
 def help_screen(talk: Talk) -> Reply:
     with translation.override(talk.chat.language):
-        return Reply(screen=Screen(talk.say("help"), [[Button(_("Pesanan saya"), "mine:0"), home_button()]]), state="")
+        return Reply(
+            screen=Screen(
+                talk.say("help", contact=front.CONTACT.get()), [[Button(_("Pesanan saya"), "mine:0"), home_button()]]
+            ),
+            state="",
+        )
 
 
 def languages(talk: Talk) -> Reply:

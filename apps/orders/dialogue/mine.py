@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from apps.base.clock import shop_now
 from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button
-from apps.orders.models import Order
+from apps.orders.models import Kind, Order, OrderLine
 from apps.orders.services import delivery, payment
-from apps.orders.services.messages import state_label
+from apps.orders.services.messages import Rows, late_rows, renew_rows, state_label
 from apps.orders.states import LineState, OrderState
 
 
@@ -46,11 +49,13 @@ def order(talk: Talk) -> Reply:
 
 
 def _order_screen(talk: Talk, order: Order) -> Screen:
-    lines = list(order.lines.select_related("product").order_by("id"))
+    lines = selectors.lines_of(order)
     invoice = order.payments.order_by("-id").first()
     with translation.override(talk.chat.language):
         text = talk.say("order", order=order, lines=lines, invoice=invoice, state=state_label(order))
-        rows: list[list[Button]] = []
+        rows: list[Sequence[Button]] = []
+        for line in lines:
+            rows += _line_rows(line, talk.chat.language)
         if order.state == OrderState.AWAITING_PAYMENT:
             rows.append(
                 [Button(_("Cek pembayaran"), f"check:{order.number}"), Button(_("Batalkan"), f"cancel:{order.number}")]
@@ -59,6 +64,18 @@ def _order_screen(talk: Talk, order: Order) -> Screen:
             rows.append([Button(_("Lihat barang"), f"goods:{order.number}")])
         rows.append([Button(_("‹ Kembali"), "mine:0"), home_button()])
     return Screen(text, rows)
+
+
+def _line_rows(line: OrderLine, language: str) -> Rows:
+    """What can be done about one line: a broken promise, money to be given back, an account that ends."""
+    now = shop_now()
+    if line.state == LineState.BY_HAND and line.promised_at is not None and line.promised_at <= now:
+        return late_rows(line, language)
+    if line.state == LineState.RETURNED and line.refunded_at is None:
+        return [[Button(_("Tulis rekening tujuan"), f"account:{line.pk.hex}")]]
+    if line.state == LineState.SENT and line.ends_at is not None and line.ended_at is None:
+        return renew_rows(line, language) if line.product.kind == Kind.SHARED else []
+    return []
 
 
 def _may_see(line: object) -> bool:
@@ -79,7 +96,7 @@ def goods(talk: Talk) -> Reply:
         for line in files:
             delivery.send_file_again(found, line)
         if texts := [line for line in lines if line.made_file is None]:
-            delivery.send_goods(found, texts, again=True)
+            delivery.send_goods(found, texts, occasion="again")
         return toast(_("Barangmu dikirim lagi di bawah."))
 
 

@@ -1,6 +1,6 @@
 from apps.orders.models.catalogue import Category, Kind, Product, Variant
 from apps.orders.models.ledger import LedgerEntry
-from apps.orders.models.order import CartItem, Order, OrderLine
+from apps.orders.models.order import CartItem, Order, OrderLine, StockAlert
 from apps.orders.models.payment import GatewayEvent, GatewayLane, Payment, RefusedCount
 from apps.orders.models.stock import Seat, StockUnit
 
@@ -17,6 +17,7 @@ __all__ = [
     "Product",
     "RefusedCount",
     "Seat",
+    "StockAlert",
     "StockUnit",
     "Variant",
 ]

@@ -44,6 +44,10 @@ class Product(models.Model):
     kind = models.CharField("jenis", max_length=10, choices=Kind, default=Kind.STOCK)
     picture = models.ForeignKey(Picture, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     terms = models.TextField("SNK", blank=True, default="", max_length=20_000)
+    account_fields = models.CharField(
+        "isi akun", max_length=120, blank=True, default="",
+        help_text="Nama tiap bagian, dipisah |, misalnya email|password|pin. Pembeli melihat tiap bagian dengan namanya dan bisa menyalinnya.",
+    )  # fmt: skip
     is_active = models.BooleanField("dijual", default=True)
     is_hidden = models.BooleanField("disembunyikan", default=False)
     min_quantity = models.PositiveSmallIntegerField("minimal", default=1, validators=[MinValueValidator(1)])

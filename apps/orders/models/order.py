@@ -67,7 +67,7 @@ class Order(Claimable):
 
 
 class OrderLine(Claimable):
-    """One variant in an order; fulfilment lives here. `next_at` is the end of a duration, or a promise to check."""
+    """One variant in an order; fulfilment lives here. `next_at` is the next reminder, end of a duration, or promise."""
 
     BELL = "apps.orders.tasks.tend_line"
     STEP = timedelta(minutes=5)
@@ -86,7 +86,15 @@ class OrderLine(Claimable):
     made_file = EncryptedBytesField(column_name="order_line.made_file", null=True)
     made_file_name = models.CharField(max_length=80, blank=True, default="")
     duration_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    renews = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="renewals"
+    )  # goes on with its seats
     promised_at = models.DateTimeField(null=True, blank=True)
+    remind_at = models.DateTimeField(null=True, blank=True)  # half of a promise, or some days before the end
+    refund_to = EncryptedTextField(
+        column_name="order_line.refund_to", null=True
+    )  # where the buyer wants the money back
+    refunded_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -99,6 +107,7 @@ class OrderLine(Claimable):
             models.Index(
                 fields=["state"], name="line_in_work", condition=Q(state__in=["allocated", "by_hand", "undeliverable"])
             ),
+            models.Index(fields=["id"], name="line_owed", condition=Q(state="returned", refunded_at__isnull=True)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["order", "variant"], name="line_once"),
@@ -109,6 +118,17 @@ class OrderLine(Claimable):
     def amount(self) -> int:
         """Rupiah for the whole line."""
         return self.price * self.quantity
+
+
+class StockAlert(models.Model):
+    """Somebody wants to hear when a variant can be bought again. Told once, then gone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="+")
+    variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["variant", "chat"], name="stock_alert_once")]
 
 
 class CartItem(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -13,7 +14,7 @@ from apps.base.queue.bells import ring
 from apps.bot.models import Chat
 from apps.orders.gateways.registry import first_ready
 from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment
-from apps.orders.services import limits, stock
+from apps.orders.services import durations, front, limits, stock
 from apps.orders.services.limits import Refusal, Wanted
 
 QRIS_LEAST = 500  # rupiah, the gateway's own limit
@@ -26,6 +27,8 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
     The caller holds the lock on `buyer`. Raises Refusal (limits, not for sale, no gateway) and stock.SoldOut.
     """
     now = shop_now()
+    if front.SHOP_CLOSED.get():
+        raise Refusal("shop_closed", note=front.CLOSED_NOTE.get())
     gateway = first_ready()
     if gateway is None:
         raise Refusal("no_gateway")
@@ -56,7 +59,7 @@ def _refuse_unsellable(wanted: Wanted) -> None:
     variant, product = wanted.variant, wanted.variant.product
     if not (variant.is_active and product.is_active):
         raise Refusal("not_for_sale", product=product.name)
-    if not product.min_quantity <= wanted.quantity <= product.max_quantity:
+    if wanted.renews is None and not product.min_quantity <= wanted.quantity <= product.max_quantity:
         raise Refusal("quantity_limits", product=product.name, least=product.min_quantity, most=product.max_quantity)
 
 
@@ -69,7 +72,7 @@ def _hold_lines(order: Order, basket: Sequence[Wanted]) -> None:
         line = OrderLine(
             order=order, product=variant.product, variant=variant, name=variant.full_name, price=variant.price,
             quantity=wanted.quantity, answers=list(wanted.answers) or None, duration_days=variant.duration_days,
-            next_at=None,
+            next_at=None, renews=_renewable(wanted.renews) if wanted.renews else None,
         )  # fmt: skip
         if variant.product.kind == Kind.CONTENT:
             line.content = stock.content_unit(variant)
@@ -78,5 +81,15 @@ def _hold_lines(order: Order, basket: Sequence[Wanted]) -> None:
         lines.append(line)
     OrderLine.objects.bulk_create(lines)
     for line, wanted in zip(lines, ordered, strict=True):
-        if stock.needs_seats(wanted.variant):
+        if stock.needs_seats(wanted.variant) and wanted.renews is None:
             stock.reserve(line)
+
+
+def _renewable(line_id: Any) -> OrderLine:
+    """The line to go on with, locked so that its end waits for us. Raises Refusal when it is over or being renewed."""
+    line = OrderLine.objects.select_for_update(of=("self",)).get(pk=line_id)
+    if line.ended_at is not None:
+        raise Refusal("renewed_too_late", line=line)
+    if durations.open_renewal(line) is not None:
+        raise Refusal("renewal_open", line=line)
+    return line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,16 +13,17 @@ from django.db import transaction
 from apps.base import audit
 from apps.base.clock import shop_now
 from apps.base.errands import send_errand
-from apps.base.incidents import raise_incident
+from apps.base.incidents import raise_incident, resolve_incident
 from apps.bot import outbox
 from apps.bot.models import OutboundMessage
 from apps.bot.texts import render
 from apps.orders.models import Kind, Order, OrderLine, Seat
-from apps.orders.services import messages
+from apps.orders.services import durations, making, messages
 from apps.orders.services.ledger import post_delivered
 from apps.orders.states import LINE, ORDER, LineState, OrderState, PaymentState, SeatState, move
 
 TEXT_CHARS = 3500  # over this the goods go as a document
+LABELLED = 3  # units whose parts are named one by one; more would not fit
 NAMED = 5  # lines named under a document: a caption has 1,024 characters
 
 GOODS_SENT = "apps.orders.tasks.goods_sent"
@@ -37,6 +38,17 @@ class Goods:
 
     line: OrderLine
     units: Sequence[str]
+
+    def parts(self) -> list[list[tuple[str, str]]]:
+        """Each unit's named parts (`email|password|pin`), to be copied one by one; empty without a template."""
+        names = [name.strip() for name in self.line.product.account_fields.split("|") if name.strip()]
+        if not names or len(self.units) > LABELLED:
+            return []
+        return [list(zip(names, _pieces(unit), strict=False)) for unit in self.units]
+
+
+def _pieces(unit: str) -> list[str]:
+    return [piece.strip() for piece in unit.split("|") if piece.strip()]
 
 
 def goods_of(lines: Iterable[OrderLine]) -> list[Goods]:
@@ -59,32 +71,31 @@ def allocate(order: Order, lines: Sequence[OrderLine], now: datetime) -> None:
     ready = []
     for line in lines:
         if line.product.kind == Kind.MANUAL:
-            promise = now + timedelta(minutes=line.product.promised_minutes)
-            move(line, LINE, LineState.BY_HAND, promised_at=promise, next_at=promise)
+            move(line, LINE, LineState.BY_HAND, **making.promise(line, now))
         else:
-            ends_at = _end_of(line, now)
-            move(line, LINE, LineState.ALLOCATED, ends_at=ends_at, next_at=ends_at)
+            ends_at = durations.take_over(line, now) if line.renews_id else None
+            ends_at = ends_at or durations.end_of(line, now)
+            move(line, LINE, LineState.ALLOCATED, **durations.schedule(ends_at, now))
             ready.append(line)
     if ready:
         send_goods(order, ready)
 
 
-def _end_of(line: OrderLine, now: datetime) -> datetime | None:
-    """When a line bought for a number of days is over; None for one that lasts."""
-    return now + timedelta(days=line.duration_days) if line.duration_days else None
+def send_goods(order: Order, lines: Sequence[OrderLine], *, occasion: str = "paid") -> None:
+    """One message for all lines given; a document when the units are too long for a text.
 
-
-def send_goods(order: Order, lines: Sequence[OrderLine], *, again: bool = False) -> None:
-    """One message for all lines given; a document when the units are too long for a text."""
+    `occasion`: `paid` (its outcome moves the lines), `again` (asked for) or `changed` (the seller changed the account).
+    """
     goods = goods_of(lines)
     language = order.buyer.language
     units = [unit for part in goods for unit in part.units]
     long = sum(len(unit) + 1 for unit in units) > TEXT_CHARS
     shown = goods[:NAMED] if long else goods
-    text = render("goods", language, order=order, goods=shown, as_file=long, again=again, more=len(goods) - len(shown))
-    news: dict[str, Any] = (
-        {} if again else {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
-    )
+    text = render("goods", language, order=order, goods=shown, as_file=long, occasion=occasion,
+                  more=len(goods) - len(shown))  # fmt: skip
+    news: dict[str, Any] = {}
+    if occasion == "paid":
+        news = {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
     # what was asked for again right now is no news, but still goods: it overtakes everything
     _send_text_or_file(order, text, "\n".join(units) if long else "", news)
 
@@ -117,8 +128,17 @@ def record_sent(order_id: Any, line_id: Any = None) -> None:
         audit.append("goods.sent", f"order:{order.number}", at=now, lines=len(arrived))
         for payment in order.payments.filter(state=PaymentState.CONFIRMED, review=""):
             messages.close_invoice(payment, "invoice_paid")
-        if order.state == OrderState.PAID and not order.lines.exclude(state=LineState.SENT).exists():
-            move(order, ORDER, OrderState.DELIVERED)
+        complete(order)
+
+
+def complete(order: Order) -> None:
+    """A paid order with nothing left to send or to give back is delivered; refunded when nothing was sent at all."""
+    if order.state != OrderState.PAID:
+        return
+    lines = list(order.lines.values_list("state", "refunded_at"))
+    if all(state == LineState.SENT or (state == LineState.RETURNED and refunded) for state, refunded in lines):
+        sent = any(state == LineState.SENT for state, _ in lines)
+        move(order, ORDER, OrderState.DELIVERED if sent else OrderState.REFUNDED)
 
 
 def record_failed(order_id: Any, line_id: Any = None) -> None:
@@ -174,11 +194,11 @@ def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: st
         order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
         line = order.lines.select_for_update(of=("self",)).select_related("product").get(pk=line_id)
         now = shop_now()
-        ends_at = _end_of(line, now)
         move(
             line, LINE, LineState.ALLOCATED, made_text=text, made_file=file, made_file_name=file_name[:80],
-            ends_at=ends_at, next_at=ends_at,
+            **durations.schedule(durations.end_of(line, now), now),
         )  # fmt: skip
+        resolve_incident(making.promise_key(line))
         send_made(order, line)
         audit.append("line.made", f"order:{order.number}", actor=actor, at=now)
         for task in settings.ORDER_PAID:
@@ -190,7 +210,7 @@ def send_made(order: Order, line: OrderLine) -> None:
     news: dict[str, Any] = {"on_sent": MADE_SENT, "on_failed": MADE_FAILED, "about": f"made:{line.pk}"}
     too_long = len(line.made_text or "") > TEXT_CHARS
     as_file = line.made_file is not None or too_long
-    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=as_file, made=True)
+    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=as_file, occasion="made")
     if line.made_file is not None:
         _send_made_file(order, line, text, news)
     else:
@@ -199,7 +219,7 @@ def send_made(order: Order, line: OrderLine) -> None:
 
 def send_file_again(order: Order, line: OrderLine) -> None:
     """The file made by hand once more, because the buyer asked."""
-    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=True, again=True)
+    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=True, occasion="again")
     _send_made_file(order, line, text, {})
 
 

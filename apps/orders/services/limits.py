@@ -15,9 +15,14 @@ from apps.orders.models import Order, Variant
 from apps.orders.services import stock
 from apps.orders.states import OrderState
 
-OPEN_ORDERS = Setting("open_orders_per_buyer", 2)
-HOLD_MINUTES = Setting("hold_minutes", 15)
-UNPAID_SHARE = Setting("unpaid_share_percent", 2)  # of a product's stock
+OPEN_ORDERS = Setting("open_orders_per_buyer", 2, "Pesanan belum dibayar per pembeli", least=1, most=20)
+HOLD_MINUTES = Setting(
+    "hold_minutes", 15, "Batas bayar (menit)", "Selama ini stok disimpan untuk pembeli.", least=5, most=60
+)
+UNPAID_SHARE = Setting(
+    "unpaid_share_percent", 2, "Jatah pembeli baru (% stok)",
+    "Yang belum pernah membayar boleh menahan paling banyak sebanyak ini, dan selalu boleh satu.", least=1, most=20,
+)  # fmt: skip
 
 WAITS = (5, 15, 60)  # minutes after the first, second, third unpaid expiry of a day
 BUDGET = timedelta(minutes=45)  # of hold that a buyer who never paid has of one product …
@@ -40,6 +45,7 @@ class Wanted:
     variant: Variant
     quantity: int
     answers: Sequence[dict[str, str]] = ()
+    renews: Any = None  # the line whose seats it goes on with
 
 
 def check(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> None:
@@ -55,7 +61,7 @@ def check(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> None:
     _check_wait(recent, now)
     counted: dict[int, list[Wanted]] = {}
     for wanted in basket:
-        if stock.needs_seats(wanted.variant):
+        if stock.needs_seats(wanted.variant) and wanted.renews is None:
             counted.setdefault(wanted.variant.product_id, []).append(wanted)
     for product_id, items in counted.items():
         _check_share(buyer, product_id, items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import segno
@@ -10,13 +11,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
 from apps.bot import outbox
-from apps.bot.models import OutboundMessage
+from apps.bot.models import Chat, OutboundMessage
 from apps.bot.screens import Button, Screen, send_screen
+from apps.bot.templatetags.shop import rupiah
 from apps.bot.texts import render
 from apps.orders.models import Kind as ProductKind
-from apps.orders.models import Order, Payment
+from apps.orders.models import Order, OrderLine, Payment, Variant
 
 Kind = OutboundMessage.Kind
+Rows = Sequence[Sequence[Button]]
 
 
 def home_row(language: str) -> list[Button]:
@@ -40,11 +43,46 @@ def state_label(order: Order) -> str:
     return str(STATE_LABELS[order.state])
 
 
-def tell_buyer(order: Order, template: str, **context: Any) -> None:
-    """A message about an order, with the way home under it."""
-    language = order.buyer.language
-    text = render(template, language, order=order, **context)
-    send_screen(order.buyer, Screen(text, [home_row(language)]), kind=Kind.NOTICE)
+def tell_buyer(order: Order, template: str, *, rows: Rows = (), about: str = "", **context: Any) -> None:
+    """A message about an order, with what can be done and the way home under it."""
+    tell_chat(order.buyer, template, rows=rows, about=about, order=order, **context)
+
+
+def tell_once(order: Order, template: str, *, about: str, **context: Any) -> None:
+    """The same, at most once for `about`: for what the clock may ring twice."""
+    if not OutboundMessage.objects.filter(about=about).exists():
+        tell_buyer(order, template, about=about, **context)
+
+
+def tell_chat(chat: Chat, template: str, *, rows: Rows = (), about: str = "", **context: Any) -> None:
+    """A notice to one buyer, in their language, with the way home under it."""
+    text = render(template, chat.language, **context)
+    send_screen(chat, Screen(text, [*rows, home_row(chat.language)]), kind=Kind.NOTICE, about=about)
+
+
+def late_rows(line: OrderLine, language: str) -> Rows:
+    """A promise is broken: wait, or take the money back."""
+    with override(language):
+        return [
+            [
+                Button(_("Tunggu saja"), f"wait:{line.pk.hex}"),
+                Button(_("Minta uang kembali"), f"moneyback:{line.pk.hex}"),
+            ]
+        ]
+
+
+def renew_rows(line: OrderLine, language: str) -> Rows:
+    """Go on with what ends: the same seats when they can be kept, else the product's page."""
+    price = rupiah(line.variant.price * line.quantity)
+    with override(language):
+        if line.product.kind == ProductKind.SHARED and line.ended_at is None:
+            return [[Button(_("Perpanjang · %s") % price, f"renew:{line.pk.hex}")]]
+        return [[Button(_("Beli lagi · %s") % price, f"v:{line.variant_id}:1")]]
+
+
+def buy_rows(variant: Variant, language: str) -> Rows:
+    with override(language):
+        return [[Button(_("Beli sekarang"), f"v:{variant.pk}:1")]]
 
 
 def invoice_about(payment: Payment) -> str:

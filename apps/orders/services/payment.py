@@ -17,26 +17,12 @@ from apps.orders.gateways.base import Invoice, Truth
 from apps.orders.models import Order, OrderLine, Payment
 from apps.orders.services import delivery, ledger, messages, stock
 from apps.orders.services.limits import HOLD_MINUTES
+from apps.orders.services.locks import lines_of, lock_order
 from apps.orders.services.polling import next_ask
 from apps.orders.states import ORDER, PAYMENT, LineState, OrderState, PaymentState, move
 
 CHECK = "apps.orders.tasks.check_payment"
 OPEN = (PaymentState.CREATED, PaymentState.PENDING)
-
-
-def lock_order(order_id: Any) -> tuple[Order, dict[Any, Payment]]:
-    """All payments of the order by id, then the order: the one lock order of the house."""
-    payments = {p.pk: p for p in Payment.objects.select_for_update().filter(order_id=order_id).order_by("id")}
-    order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
-    for payment in payments.values():
-        payment.order = order
-    return order, payments
-
-
-def lines_of(order: Order) -> list[OrderLine]:
-    """Lines in the lock order of stock: products by code, then variants."""
-    lines = order.lines.select_related("product", "content").order_by("product__code", "variant_id")
-    return list(lines)
 
 
 def store_invoice(payment_id: Any, invoice: Invoice) -> datetime | None:

@@ -11,9 +11,10 @@ from apps.base.clock import shop_now
 from apps.base.incidents import resolve_incident
 from apps.base.sql import update_row
 from apps.orders.models import LedgerEntry, Order, OrderLine, Payment
-from apps.orders.services import delivery, ledger, messages, stock
-from apps.orders.services.payment import lines_of, lock_order, spread_news
-from apps.orders.states import ORDER, OrderState, move
+from apps.orders.services import delivery, durations, ledger, making, messages, stock
+from apps.orders.services.locks import lines_of, lock_order
+from apps.orders.services.payment import spread_news
+from apps.orders.states import ORDER, LineState, OrderState, move
 
 
 class NotPossible(Exception):
@@ -47,7 +48,7 @@ def serve_reviewed_order(*, order_id: Any, actor: str) -> Order:
 def _take_stock(lines: list[OrderLine]) -> None:
     try:
         for line in lines:
-            if stock.needs_seats(line.variant):
+            if stock.needs_seats(line.variant) and not durations.keeps_seats(line):
                 stock.reserve(line)
     except stock.SoldOut as shortage:
         raise NotPossible(
@@ -56,13 +57,14 @@ def _take_stock(lines: list[OrderLine]) -> None:
 
 
 def mark_refunded(*, order_id: Any, actor: str) -> int:
-    """The held money in review went back to the buyer by hand. Returns rupiah. Raises NotPossible."""
+    """Money in review, or owed for a broken promise, went back to the buyer by hand. Returns rupiah. Raises NotPossible."""
     with transaction.atomic():
         order, payments = lock_order(order_id)
         reviewed = [payment for payment in payments.values() if payment.review]
-        if not reviewed:
-            raise NotPossible("Tidak ada uang yang menunggu pemeriksaan di pesanan ini.")
-        amount = 0
+        owed = list(order.lines.filter(state=LineState.RETURNED, refunded_at__isnull=True))
+        if not reviewed and not owed:
+            raise NotPossible("Tidak ada uang yang perlu dikembalikan di pesanan ini.")
+        amount = _refund_lines(order, owed)
         for payment in reviewed:
             due = _excess(order, payments) if payment.review == "excess" else payment.received or 0
             ledger.post_refunded(order, due, payment)
@@ -70,9 +72,21 @@ def mark_refunded(*, order_id: Any, actor: str) -> int:
         if order.state == OrderState.NEEDS_REVIEW:
             move(order, ORDER, OrderState.REFUNDED, review="")
         _close_reviews(reviewed)
+        delivery.complete(order)
         messages.tell_buyer(order, "money_refunded", amount=amount)
         audit.append("review.refunded", f"order:{order.number}", actor=actor, amount=amount)
         return amount
+
+
+def _refund_lines(order: Order, lines: list[OrderLine]) -> int:
+    """Give back what lines cost that will not be made; returns rupiah."""
+    amount = sum(line.amount for line in lines)
+    if amount:
+        ledger.post_refunded(order, amount)
+    for line in lines:
+        update_row(line, refunded_at=shop_now())
+        resolve_incident(making.owed_key(line))
+    return amount
 
 
 def _excess(order: Order, payments: dict[Any, Payment]) -> int:

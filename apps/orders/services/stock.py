@@ -12,11 +12,13 @@ from django.db.models import Q, QuerySet
 
 from apps.base import audit
 from apps.base.clock import ShopNow
-from apps.orders.models import Kind, OrderLine, Seat, StockUnit, Variant
+from apps.base.errands import send_errand
+from apps.orders.models import Kind, OrderLine, Seat, StockAlert, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.states import SEAT, SHARED_SEAT, SeatState, move
 
 BATCH = 2000
+TELL_BACK = "apps.orders.tasks.tell_back_in_stock"
 
 RESERVE = """
 UPDATE orders_seat SET state = 'reserved', line_id = %s
@@ -92,7 +94,16 @@ def _give_back(seats: QuerySet[Seat]) -> int:
     pks = list(seats.select_for_update().order_by("sequence").values_list("pk", flat=True))
     mine = Seat.objects.filter(pk__in=pks)
     mine.filter(unit__off_sale_at__isnull=False).update(state=SeatState.WITHDRAWN, line=None, sold_at=None)
-    return mine.exclude(state=SeatState.WITHDRAWN).update(state=SeatState.AVAILABLE, line=None, sold_at=None)
+    free = mine.exclude(state=SeatState.WITHDRAWN).update(state=SeatState.AVAILABLE, line=None, sold_at=None)
+    if free:
+        _tell_who_waits(StockAlert.objects.filter(variant__seats__in=pks))
+    return free
+
+
+def _tell_who_waits(wishes: QuerySet[StockAlert]) -> None:
+    """*Kabari saya*: have those told who wait for what is available again."""
+    for variant_id in wishes.values_list("variant_id", flat=True).distinct():
+        send_errand(TELL_BACK, variant_id)
 
 
 def add_units(*, variant: Variant, units: Iterable[NewUnit], actor: str) -> Added:
@@ -111,6 +122,7 @@ def add_units(*, variant: Variant, units: Iterable[NewUnit], actor: str) -> Adde
                 added, skipped, batch = added + new, skipped + len(batch) - new, {}
         new = _add_batch(variant, batch)
         added, skipped = added + new, skipped + len(batch) - new
+        _tell_who_waits(StockAlert.objects.filter(variant=variant))
         audit.append("stock.added", f"variant:{variant.pk}", actor=actor, added=added, skipped=skipped)
     return Added(added, skipped)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ class Faults:
     webhook_delay: int = 0
     status_amount: int = 0  # added to the amount that a status call tells
     status_flips_sandbox: bool = False
+    clock_ahead: int = 0  # seconds that the fakes' clock is ahead, together with the shop's own
 
     def change(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -37,6 +39,10 @@ class Faults:
     async def wait(self, milliseconds: int) -> None:
         if milliseconds:
             await asyncio.sleep(milliseconds / 1000)
+
+    def now(self) -> float:
+        """Seconds since 1970 as the fakes see it."""
+        return time.time() + self.clock_ahead
 
     def cuts(self) -> bool:
         return self.telegram_cut > 0 and random.random() < self.telegram_cut  # noqa: S311  # nosec B311

@@ -105,7 +105,7 @@ class FakePakasir:
         if known is None:
             known = self._record(
                 {"txn_id": f"txn_{secrets.token_hex(10)}", "order_id": order_id, "amount": amount, "status": "pending",
-                 "created": time.time(), "completed_at": None}
+                 "created": self.faults.now(), "completed_at": None}
             )  # fmt: skip
         fee = fee_of(amount)
         return {
@@ -148,7 +148,7 @@ class FakePakasir:
         """Somebody scans and pays; a canceled QR can still be paid, as at a real bank."""
         known = self._known(txn_id)
         if known["status"] != "completed":
-            known = self._record({**known, "status": "completed", "completed_at": time.time()})
+            known = self._record({**known, "status": "completed", "completed_at": self.faults.now()})
         return known
 
     async def ring(self, session: aiohttp.ClientSession, known: dict[str, Any]) -> None:

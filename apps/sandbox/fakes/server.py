@@ -36,7 +36,7 @@ class World:
     ) -> None:
         self.token = token
         self.faults = Faults()
-        self.telegram = FakeTelegram(Journal(folder, "telegram"), rate=rate)
+        self.telegram = FakeTelegram(Journal(folder, "telegram"), rate=rate, clock=self.faults.now)
         self.pakasir = FakePakasir(
             Journal(folder, "pakasir"),
             self.faults,

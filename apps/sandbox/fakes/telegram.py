@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 from apps.sandbox.fakes.journal import Journal
@@ -62,8 +63,8 @@ class Limits:
 class FakeTelegram:
     """State and methods. `changed` wakes whoever waits for news."""
 
-    def __init__(self, journal: Journal, *, rate: float = 30.0) -> None:
-        self.journal = journal
+    def __init__(self, journal: Journal, *, rate: float = 30.0, clock: Callable[[], float] = time.time) -> None:
+        self.journal, self.clock = journal, clock
         self.limits = Limits(rate)
         self.users: dict[int, dict[str, Any]] = {}
         self.chats: dict[int, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=MESSAGES_KEPT))
@@ -161,14 +162,14 @@ class FakeTelegram:
                 "chat_id": place,
                 "from": "buyer",
                 "text": text,
-                "date": int(time.time()),
+                "date": int(self.clock()),
             },
         )
         person = self._person(user_id)
         chat = {"id": place, "type": kind, "first_name": person["first_name"]}
         if kind == "group":
             chat = {"id": place, "type": kind, "title": "Grup"}
-        message = {"message_id": message_id, "date": int(time.time()), "chat": chat, "from": person}
+        message = {"message_id": message_id, "date": int(self.clock()), "chat": chat, "from": person}
         return self._put_update(message={**message, **({"text": text} if text else {}), **(extra or {})})
 
     def press(self, user_id: int, message_id: int, data: str) -> int:
@@ -176,7 +177,7 @@ class FakeTelegram:
         place = next((c for c in (user_id,) if self._find(c, message_id)), user_id)
         shown = self._find(place, message_id) or {"message_id": message_id}
         message: dict[str, Any] = {
-            "message_id": message_id, "date": int(time.time()), "chat": {"id": place, "type": "private", "first_name": "x"},
+            "message_id": message_id, "date": int(self.clock()), "chat": {"id": place, "type": "private", "first_name": "x"},
         }  # fmt: skip
         if shown.get("photo"):
             message["photo"] = [{"file_id": shown["photo"], "file_unique_id": shown["photo"], "width": 1, "height": 1}]
@@ -246,7 +247,7 @@ class FakeTelegram:
         chat_id, message_id = int(params["chat_id"]), self.last_message + 1
         keyboard = read_keyboard(params.get("reply_markup"))
         message = {
-            "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(time.time()), "at": time.time(),
+            "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(self.clock()), "at": self.clock(),
             "keyboard": keyboard, **content,
         }  # fmt: skip
         self._record("message", message=message)
