@@ -243,6 +243,7 @@ UNFOLD = {
             {
                 "title": "Penjagaan",
                 "items": [
+                    menu("Pengaturan", "settings", "shop-settings"),
                     menu("Gangguan", "warning", "admin:base_incident_changelist"),
                     menu("Catatan audit", "history", "admin:base_auditrow_changelist"),
                     menu("Akun", "group", "admin:auth_user_changelist"),

@@ -8,7 +8,8 @@ import struct
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENTRY = re.compile(r'msgid ((?:"(?:[^"\\]|\\.)*"\n?)+)msgstr ((?:"(?:[^"\\]|\\.)*"\n?)+)')
+STRING = r'((?:"(?:[^"\\]|\\.)*"\n?)+)'
+ENTRY = re.compile(rf"msgid {STRING}(?:msgid_plural {STRING})?msgstr(?:\[0\])? {STRING}")
 
 
 def texts(quoted: str) -> str:
@@ -16,8 +17,9 @@ def texts(quoted: str) -> str:
 
 
 def read_po(path: Path) -> dict[str, str]:
-    """msgid → msgstr."""
-    return {texts(a): texts(b) for a, b in ENTRY.findall(path.read_text())}
+    """msgid → msgstr; a plural's msgid as gettext keeps it, both forms with a NUL between."""
+    found = ENTRY.findall(path.read_text())
+    return {"\0".join(texts(part) for part in (one, many) if part): texts(said) for one, many, said in found}
 
 
 def compiled(messages: dict[str, str]) -> bytes:

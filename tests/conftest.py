@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.utils import translation
 
 from apps.base import credentials
 from apps.orders.gateways import http, lanes
@@ -41,6 +42,13 @@ def forget_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     credentials._cache.clear()
     http._clients.clear()
+
+
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    """As operators read it on a terminal."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -22,15 +22,17 @@ class AuditRow(models.Model):
     """What changed, by whom. Keys, amounts, states and hashes only: never personal data or goods."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=80)
-    kind = models.CharField(max_length=80)
-    subject = models.CharField(max_length=80)
-    data = models.JSONField(default=dict)
+    at = models.DateTimeField("waktu")
+    actor = models.CharField("oleh", max_length=80)
+    kind = models.CharField("kejadian", max_length=80)
+    subject = models.CharField("tentang", max_length=80)
+    data = models.JSONField("keterangan", default=dict)
     mac = models.BinaryField(max_length=32)
 
     class Meta:
         app_label = "base"
+        verbose_name = "catatan audit"
+        verbose_name_plural = "catatan audit"
         indexes = [models.Index(fields=["subject", "id"], name="audit_subject")]
         triggers = append_only()
 

@@ -31,12 +31,12 @@ class Claimable(models.Model):
     LEASE: ClassVar[timedelta] = timedelta(seconds=90)
     DELAYS: ClassVar[tuple[int, ...]] = (1, 5, 30, 120, 600)  # seconds after the 1st, 2nd … failure
 
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField(null=True, blank=True, db_default=ShopNow())
-    rung_at = models.DateTimeField(null=True, blank=True)
-    claimed_until = models.DateTimeField(null=True, blank=True)
-    last_error = models.TextField(blank=True, default="")
-    dead_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField("percobaan", default=0)
+    next_at = models.DateTimeField("giliran berikut", null=True, blank=True, db_default=ShopNow())
+    rung_at = models.DateTimeField("terakhir dibunyikan", null=True, blank=True)
+    claimed_until = models.DateTimeField("dipegang sampai", null=True, blank=True)
+    last_error = models.TextField("masalah terakhir", blank=True, default="")
+    dead_at = models.DateTimeField("berhenti dicoba", null=True, blank=True)
 
     class Meta:
         abstract = True

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
 from tqdm import tqdm
 
 T = TypeVar("T")
@@ -31,7 +32,8 @@ class ShopCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """On the command line a wrong use is its sentence and exit 2, without the name of a class before it."""
         try:
-            return super().execute(*args, **options)
+            with translation.override("en"):
+                return super().execute(*args, **options)
         except UsedWrongly as refusal:
             if not getattr(self, "_called_from_command_line", False):
                 raise

@@ -26,6 +26,8 @@ class Errand(Claimable):
 
     class Meta:
         app_label = "base"
+        verbose_name = "kabar dalam antrean"
+        verbose_name_plural = "kabar dalam antrean"
         indexes = [due_index("errand_due")]
 
 

@@ -20,22 +20,24 @@ class Incident(models.Model):
     """Something that needs a hand. One open row per key; repeats are counted, not told again."""
 
     class State(models.TextChoices):
-        OPEN = "open"
-        ACKNOWLEDGED = "acknowledged"
-        RESOLVED = "resolved"
+        OPEN = "open", "Terbuka"
+        ACKNOWLEDGED = "acknowledged", "Sedang ditangani"
+        RESOLVED = "resolved", "Selesai"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    key = models.CharField(max_length=120)
-    text = models.CharField(max_length=60)  # name of the message template
-    data = models.JSONField(default=dict)  # amounts and keys for the template, no personal data
-    state = models.CharField(max_length=12, choices=State, default=State.OPEN)
-    times = models.PositiveIntegerField(default=1)
-    opened_at = models.DateTimeField(db_default=ShopNow())
-    last_at = models.DateTimeField(db_default=ShopNow())
-    resolved_at = models.DateTimeField(null=True, blank=True)
+    key = models.CharField("kode", max_length=120)
+    text = models.CharField("jenis", max_length=60)  # name of the message template
+    data = models.JSONField("keterangan", default=dict)  # amounts and keys for the template, no personal data
+    state = models.CharField("status", max_length=12, choices=State, default=State.OPEN)
+    times = models.PositiveIntegerField("kali", default=1)
+    opened_at = models.DateTimeField("mulai", db_default=ShopNow())
+    last_at = models.DateTimeField("terakhir", db_default=ShopNow())
+    resolved_at = models.DateTimeField("selesai", null=True, blank=True)
 
     class Meta:
         app_label = "base"
+        verbose_name = "gangguan"
+        verbose_name_plural = "gangguan"
         constraints = [
             models.UniqueConstraint(
                 fields=["key"], condition=~models.Q(state="resolved"), name="incident_one_open_per_key"

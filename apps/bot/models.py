@@ -25,23 +25,23 @@ class Chat(models.Model):
     """Somebody, or a group, that the bot talks with. Known by numeric id whatever bot we use."""
 
     class Kind(models.TextChoices):
-        PRIVATE = "private"
-        GROUP = "group"
-        SUPERGROUP = "supergroup"
-        CHANNEL = "channel"
+        PRIVATE = "private", "Pribadi"
+        GROUP = "group", "Grup"
+        SUPERGROUP = "supergroup", "Grup besar"
+        CHANNEL = "channel", "Kanal"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     telegram_hash = models.BinaryField(max_length=33, unique=True)
     telegram_id = EncryptedTextField(column_name="chat.telegram_id")
-    kind = models.CharField(max_length=12, choices=Kind, default=Kind.PRIVATE)
+    kind = models.CharField("jenis", max_length=12, choices=Kind, default=Kind.PRIVATE)
     name = EncryptedTextField(column_name="chat.name", null=True)
     username = EncryptedTextField(column_name="chat.username", null=True)
-    language = models.CharField(max_length=5, default="id")
-    blocked_at = models.DateTimeField(null=True, blank=True)  # the buyer blocked the bot
+    language = models.CharField("bahasa", max_length=5, default="id")
+    blocked_at = models.DateTimeField("memblokir bot", null=True, blank=True)  # the buyer blocked the bot
     missed_at = models.DateTimeField(null=True, blank=True)  # goods could not be brought: sent again when they write
     window_at = models.DateTimeField(null=True, blank=True)  # start of the minute in which actions are counted
     window_actions = models.PositiveIntegerField(default=0)
-    first_seen_at = models.DateTimeField(db_default=ShopNow())
+    first_seen_at = models.DateTimeField("pertama menyapa", db_default=ShopNow())
 
     class Meta:
         verbose_name = "obrolan"
@@ -69,14 +69,14 @@ class InboundUpdate(Claimable):
     DELAYS: ClassVar[tuple[int, ...]] = (1, 4)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    bot = models.BigIntegerField()
-    update_id = models.BigIntegerField()
-    chat = models.ForeignKey(Chat, null=True, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=24)
+    bot = models.BigIntegerField("bot")
+    update_id = models.BigIntegerField("nomor Telegram")
+    chat = models.ForeignKey(Chat, verbose_name="obrolan", null=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField("jenis", max_length=24)
     body = EncryptedJSONField(column_name="inbound_update.body")
-    outcome = models.CharField(max_length=60, blank=True, default="")  # route taken, or why it was left
-    stored_at = models.DateTimeField(db_default=ShopNow())
-    handled_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField("hasil", max_length=60, blank=True, default="")  # route taken, or why it was left
+    stored_at = models.DateTimeField("disimpan", db_default=ShopNow())
+    handled_at = models.DateTimeField("dijawab", null=True, blank=True)
     parsed: Incoming  # what the body says, while it is handled
 
     class Meta:
@@ -95,43 +95,43 @@ class OutboundMessage(Claimable):
     BELL = ""
 
     class State(models.TextChoices):
-        QUEUED = "queued"
-        SENDING = "sending"
-        SENT = "sent"
-        UNKNOWN = "unknown"  # may have arrived; left so for what must not be repeated
-        FAILED = "failed"
-        EXPIRED = "expired"  # a reply that nobody waits for any more
-        REPLACED = "replaced"  # an edit overtaken by a later edit of the same message
+        QUEUED = "queued", "Menunggu dikirim"
+        SENDING = "sending", "Sedang dikirim"
+        SENT = "sent", "Terkirim"
+        UNKNOWN = "unknown", "Mungkin sampai"  # may have arrived; left so for what must not be repeated
+        FAILED = "failed", "Gagal"
+        EXPIRED = "expired", "Kedaluwarsa"  # a reply that nobody waits for any more
+        REPLACED = "replaced", "Diganti yang baru"  # an edit overtaken by a later edit of the same message
 
     class Kind(models.TextChoices):
-        GOODS = "goods"
-        INVOICE = "invoice"
-        SNK = "snk"
-        REPLY = "reply"
-        ANSWER = "answer"  # of a callback query
-        NOTICE = "notice"
-        BROADCAST = "broadcast"
+        GOODS = "goods", "Barang"
+        INVOICE = "invoice", "Tagihan QR"
+        SNK = "snk", "SNK"
+        REPLY = "reply", "Jawaban"
+        ANSWER = "answer", "Jawaban tombol"  # of a callback query
+        NOTICE = "notice", "Kabar"
+        BROADCAST = "broadcast", "Siaran"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    chat = models.ForeignKey(Chat, on_delete=models.PROTECT, related_name="outbox")
-    kind = models.CharField(max_length=10, choices=Kind)
-    urgency = models.PositiveSmallIntegerField()  # 0 goods, invoice, SNK · 1 replies · 2 notices · 3 broadcast
-    method = models.CharField(max_length=40)
+    chat = models.ForeignKey(Chat, verbose_name="obrolan", on_delete=models.PROTECT, related_name="outbox")
+    kind = models.CharField("jenis", max_length=10, choices=Kind)
+    urgency = models.PositiveSmallIntegerField("urutan")  # 0 goods, invoice, SNK · 1 replies · 2 notices · 3 broadcast
+    method = models.CharField("perintah Telegram", max_length=40)
     payload = EncryptedJSONField(column_name="outbound_message.payload")
     file = EncryptedBytesField(column_name="outbound_message.file", null=True)
-    file_name = models.CharField(max_length=80, blank=True, default="")
-    target = models.BigIntegerField(null=True, blank=True)  # Telegram's id of the message that an edit changes
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    plainness = models.PositiveSmallIntegerField(default=0)  # 0 HTML · 1 plain text · 2 a .txt document
-    unknowns = models.PositiveSmallIntegerField(default=0)  # how often it may already have arrived
+    file_name = models.CharField("nama file", max_length=80, blank=True, default="")
+    target = models.BigIntegerField("pesan diubah", null=True, blank=True)  # Telegram's id of what an edit changes
+    state = models.CharField("status", max_length=10, choices=State, default=State.QUEUED)
+    plainness = models.PositiveSmallIntegerField("bentuk", default=0)  # 0 HTML · 1 plain text · 2 a .txt document
+    unknowns = models.PositiveSmallIntegerField("mungkin sampai", default=0)  # how often it may have arrived already
     epoch = models.BigIntegerField(default=0)  # of the lease under which it was claimed
-    expires_at = models.DateTimeField(null=True, blank=True)
-    message_id = models.BigIntegerField(null=True, blank=True)
+    expires_at = models.DateTimeField("berlaku sampai", null=True, blank=True)
+    message_id = models.BigIntegerField("nomor pesan", null=True, blank=True)
     on_sent = models.CharField(max_length=120, blank=True, default="")
     on_failed = models.CharField(max_length=120, blank=True, default="")
-    about = models.CharField(max_length=80, blank=True, default="")  # the key that on_sent and on_failed get
-    queued_at = models.DateTimeField(db_default=ShopNow())
-    sent_at = models.DateTimeField(null=True, blank=True)
+    about = models.CharField("tentang", max_length=80, blank=True, default="")  # the key that on_sent and on_failed get
+    queued_at = models.DateTimeField("disiapkan", db_default=ShopNow())
+    sent_at = models.DateTimeField("terkirim", null=True, blank=True)
 
     class Meta:
         verbose_name = "pesan keluar"

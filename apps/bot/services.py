@@ -8,6 +8,7 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
+from apps.base.words import said
 from apps.bot.models import Picture
 
 PICTURE_BYTES = 5_000_000
@@ -23,13 +24,17 @@ def keep_picture(content: bytes) -> Picture:
     """Keep a JPEG, PNG or WebP, re-encoded without metadata; the same picture is kept once. Raises BadPicture."""
     if len(content) > PICTURE_BYTES:
         raise BadPicture(
-            f"The picture has {len(content) // 1_000_000} MB; at most {PICTURE_BYTES // 1_000_000} MB are kept."
+            said(
+                "The picture has %(size)d MB; at most %(most)d MB are kept.",
+                size=len(content) // 10**6,
+                most=PICTURE_BYTES // 10**6,
+            )
         )
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if image.width * image.height > PICTURE_PIXELS:
-                raise BadPicture("The picture has more than 25 megapixels.")
+                raise BadPicture(said("The picture has more than 25 megapixels."))
             image.thumbnail((SIDE, SIDE))
             out = io.BytesIO()
             image.convert("RGB").save(out, "JPEG", quality=85)
@@ -40,7 +45,7 @@ def keep_picture(content: bytes) -> Picture:
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ) as error:
-        raise BadPicture("Only JPEG, PNG and WebP pictures are kept.") from error
+        raise BadPicture(said("Only JPEG, PNG and WebP pictures are kept.")) from error
     data = out.getvalue()
     digest = hashlib.sha256(data).digest()
     picture, _ = Picture.objects.get_or_create(sha256=digest, defaults={"content": data, "content_type": "image/jpeg"})

@@ -13,10 +13,10 @@ class Terms(models.Model):
     """One version of a product's SNK. Never changed: a new text is a new version."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="terms_versions")
-    version = models.PositiveIntegerField()
-    text = models.TextField()
-    made_at = models.DateTimeField(db_default=ShopNow())
+    product = models.ForeignKey(Product, verbose_name="produk", on_delete=models.PROTECT, related_name="terms_versions")
+    version = models.PositiveIntegerField("versi")
+    text = models.TextField("isi")
+    made_at = models.DateTimeField("dibuat", db_default=ShopNow())
 
     class Meta:
         verbose_name = "SNK"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -98,7 +97,7 @@ def test_stock_is_previewed_before_it_is_kept(owner: Client, spotify: Variant) -
 def test_a_bad_stock_file_is_refused_whole(owner: Client, spotify: Variant) -> None:
     page = reverse("admin:orders_variant_stock", args=[spotify.pk])
     answer = owner.post(page, {"text": "baik\nbu\x07ruk", "confirm": "1"}).content.decode()
-    assert "line 2: column 3: the control character U+0007" in answer
+    assert "baris 2: huruf ke-3: karakter tersembunyi U+0007" in answer
     assert Seat.objects.count() == 3
 
 
@@ -115,14 +114,18 @@ def test_a_product_is_made_with_its_questions(owner: Client, db: Any) -> None:
     form = {
         "code": "pubg", "name": "PUBG UC", "description": "", "category": "", "kind": Kind.MANUAL, "terms": "SNK",
         "is_active": "on", "min_quantity": 1, "max_quantity": 1, "warranty_days": 0, "promised_minutes": 60, "position": 0,
-        "questions": json.dumps([{"label": "ID?", "pattern": "("}]),
+        "asked": "ID? | (",
         "variants-TOTAL_FORMS": 1, "variants-INITIAL_FORMS": 0, "variants-0-name": "60 UC", "variants-0-price": 15000,
         "variants-0-seats_per_unit": 1, "variants-0-position": 0, "variants-0-is_active": "on",
     }  # fmt: skip
     page = reverse("admin:orders_product_add")
-    assert "tidak bisa dibaca" in owner.post(page, form).content.decode()
-    owner.post(page, {**form, "questions": json.dumps([{"label": "ID?", "pattern": r"\d+"}])})
-    assert Product.objects.get().questions == [{"label": "ID?", "pattern": r"\d+"}]
+    assert "bukan pola yang bisa dibaca" in owner.post(page, form).content.decode()
+    owner.post(page, {**form, "asked": "ID? | angka 6-12 | lihat profil\n\nEmail? | email\nCatatan?"})
+    asked = Product.objects.get().questions
+    assert [question["label"] for question in asked] == ["ID?", "Email?", "Catatan?"]
+    assert asked[0] == {"label": "ID?", "pattern": r"\d{6,12}", "hint": "lihat profil"}
+    change = owner.get(reverse("admin:orders_product_change", args=[Product.objects.get().pk])).content.decode()
+    assert "ID? | angka 6-12 | lihat profil\nEmail? | email\nCatatan?" in change
 
 
 def test_selesai_brings_what_was_made(owner: Client, shop: Shop, sari: Buyer) -> None:
@@ -169,3 +172,42 @@ def test_a_failed_message_is_sent_again(owner: Client, shop: Shop, sari: Buyer) 
     before = len(sari.heard)
     shop.settle()
     assert len(sari.heard) == before + 1
+
+
+def test_a_shared_account_is_changed_for_its_holders(owner: Client, shop: Shop, sari: Buyer) -> None:
+    make_product("netflix", kind=Kind.SHARED, name="Netflix", units=1, seats=2)
+    shop.pays(sari.orders("Netflix"))
+    unit = Seat.objects.filter(state="sold").get().unit
+    page = reverse("admin:orders_stockunit_content", args=[unit.pk])
+    shown = owner.get(page).content.decode()
+    assert "<b>1</b> pembeli memegang" in shown
+    assert "rahasia" not in shown, "what is stored is not revealed here"
+    assert "Isi yang berubah saja" in owner.post(page, {"content": "", "label": ["", ""]}).content.decode()
+    owner.post(page, {"content": "baru@contoh.id | baru", "label": ["", ""]})
+    shop.settle()
+    assert "baru@contoh.id | baru | Profil 1" in sari.heard[-1]
+
+
+def test_what_waits_for_a_hand_is_found(owner: Client, shop: Shop, sari: Buyer, dewi: Buyer, spotify: Variant) -> None:
+    make_product("ml", kind=Kind.MANUAL, name="Diamond", max_quantity=1)
+    made, plain = sari.orders("Diamond"), dewi.orders("Spotify")
+    shop.pays(made)
+    shop.pays(plain)
+    page = reverse("admin:orders_order_changelist")
+    everything = owner.get(page).content.decode()
+    assert made in everything
+    assert plain in everything
+    assert "Diamond × 1" in everything
+    for choice, found in (("semua", True), ("buat", True), ("uang", False), ("gagal", False)):
+        shown = owner.get(page, {"kerja": choice}).content.decode()
+        assert (made in shown) is found
+        assert plain not in shown
+    shop.forward(minutes=61)
+    sari.presses("Minta uang kembali").presses("Ya, kembalikan").says("DANA 0812")
+    shown = owner.get(page, {"kerja": "uang"}).content.decode()
+    assert made in shown
+    assert "kembalikan uang" in shown
+    order = Order.objects.get(number=made)
+    assert "DANA 0812" in owner.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+    owner.post(reverse("admin:orders_order_act", args=[order.pk, "kembalikan"]))
+    assert Order.objects.get(number=made).state == "refunded"

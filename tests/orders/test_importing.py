@@ -17,6 +17,8 @@ from apps.orders.models import Kind, Product, Seat, StockUnit, Variant
 from apps.orders.services.stock import withdraw_unit
 from tests.conftest import make_product
 
+pytestmark = pytest.mark.usefixtures("in_english")
+
 HEAD = "code,name,price,description,category,terms"
 
 
@@ -87,7 +89,7 @@ def test_what_is_wrong_in_a_table_is_named(db: Any, text: str, problem: str) -> 
 
 def test_other_encodings_and_broken_workbooks() -> None:
     assert problems(HEAD.encode() + b"\n\nb\xe9,x") == ["line 3: not UTF-8 text; save the file as UTF-8 and try again"]
-    assert problems(b"PK\x03\x04rubbish") == ["not a readable .xlsx file (BadZipFile)"]
+    assert problems(b"PK\x03\x04rubbish") == ["not a readable .xlsx file"]
     assert "at most" in problems(b"x" * 20_000_001)[0]
 
 
@@ -131,7 +133,7 @@ class TestStock:
         [
             (b"", "the file is empty"),
             (b"ok\nb\x00d", "line 2: column 2: the control character U+0000"),
-            (b"x" * 3501, "line 1: 3,501 bytes; a unit may have 3,500"),
+            (b"x" * 3501, "line 1: 3501 bytes; a unit may have 3500"),
             (b"ok\n\xff", "line 2: not UTF-8 text; save the file as UTF-8 and try again"),
         ],
     )

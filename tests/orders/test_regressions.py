@@ -189,11 +189,13 @@ def test_half_a_surrogate_is_kept_not_refused(shop: Shop, sari: Buyer) -> None:
     assert sari.heard
 
 
+@pytest.mark.usefixtures("in_english")
 def test_a_control_character_in_a_table_is_named(db: Any) -> None:
     with pytest.raises(BadFile, match="line 2, column name: the control character U\\+0000"):
         import_products(b"code,name,price,description,category,terms\nx,Na\x00me,1000,d,c,t\n", actor="t")
 
 
+@pytest.mark.usefixtures("in_english")
 def test_the_kind_of_a_product_with_stock_stays(db: Any) -> None:
     make_product("k", units=2)
     with pytest.raises(BadFile, match="k has stock and stays 'stock'"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import base64
 from typing import Any
 
 from django import forms
@@ -15,15 +15,19 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminFileFieldWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from apps.base import audit
 from apps.base.adminpages import actor_of, page_context, sent_bytes
 from apps.base.errands import send_errand
+from apps.base.words import said
 from apps.bot.services import BadPicture, keep_picture
+from apps.orders.admin import questions
 from apps.orders.importing.products import check_products, import_products
-from apps.orders.importing.tables import BadFile
+from apps.orders.importing.tables import BadFile, is_workbook
 from apps.orders.models import Category, Product, StockUnit, Variant
+
+WORKBOOK = b"xlsx;base64,"  # before a workbook in the confirmation's text
 
 
 @admin.register(Category)
@@ -47,23 +51,20 @@ class ProductForm(forms.ModelForm):
         widget=UnfoldAdminFileFieldWidget,
         help_text="JPEG, PNG atau WebP, paling besar 5 MB",
     )
+    asked = forms.CharField(
+        label="Pertanyaan saat checkout", required=False, widget=UnfoldAdminTextareaWidget, help_text=questions.HELP
+    )
 
     class Meta:
         model = Product
-        exclude = ("picture",)
+        exclude = ("picture", "questions")
 
-    def clean_questions(self) -> list[dict[str, str]]:
-        questions = self.cleaned_data["questions"] or []
-        if not isinstance(questions, list):
-            raise ValidationError('Tulis sebagai daftar: [{"label": "…", "pattern": "\\\\d+", "hint": "…"}]')
-        for question in questions:
-            if not isinstance(question, dict) or not question.get("label"):
-                raise ValidationError("Setiap pertanyaan perlu label.")
-            try:
-                re.compile(question.get("pattern", ""))
-            except re.error as error:
-                raise ValidationError(f"Pola {question['pattern']!r} tidak bisa dibaca: {error}") from error
-        return questions
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["asked"].initial = questions.write(self.instance.questions or [])
+
+    def clean_asked(self) -> list[dict[str, str]]:
+        return questions.read(self.cleaned_data["asked"])
 
     def clean_kind(self) -> str:
         kind: str = self.cleaned_data["kind"]
@@ -84,6 +85,12 @@ class ProductForm(forms.ModelForm):
 @admin.register(Product)
 class ProductAdmin(ModelAdmin):
     form = ProductForm
+    fieldsets = (
+        (None, {"fields": ("name", "code", "category", "kind", "description", "photo", "is_active")}),
+        ("Yang diterima pembeli", {"fields": ("account_fields", "terms", "warranty_days")}),
+        ("Diproses manual", {"fields": ("asked", "promised_minutes")}),
+        ("Batas dan urutan", {"fields": (("min_quantity", "max_quantity"), "is_hidden", "position")}),
+    )
     inlines = (VariantInline,)
     list_display = ("name", "code", "category", "kind", "is_active", "position")
     list_filter = ("category", "kind", "is_active")
@@ -97,33 +104,65 @@ class ProductAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         if form.cleaned_data.get("photo"):
             obj.picture = form.cleaned_data["photo"]
+        obj.questions = form.cleaned_data["asked"]
         super().save_model(request, obj, form, change)
         kind = "product.changed" if change else "product.added"
         audit.append(kind, f"product:{obj.code}", actor=actor_of(request), fields=sorted(form.changed_data))
         send_errand(settings.TERMS_SET, obj.pk)
 
     def get_urls(self) -> list[URLPattern]:
-        own = [path("impor/", self.admin_site.admin_view(self.import_page), name="orders_product_import")]
+        wrap = self.admin_site.admin_view
+        own = [
+            path("impor/", wrap(self.import_page), name="orders_product_import"),
+            path("impor/contoh.csv", wrap(self.sample_page), name="orders_product_sample"),
+        ]
         return own + super().get_urls()
 
     def import_page(self, request: HttpRequest) -> HttpResponse:
-        """A file, then what would come of it, then the import."""
+        """A file or a pasted list, then what would come of it, then the import."""
         context = page_context(request, "Impor produk", back=reverse("admin:orders_product_changelist"))
         if request.method == "POST":
-            raw = sent_bytes(request)
+            pasted = "pasted" in request.POST
             try:
-                entries = check_products(raw)
+                raw = _sent_table(request)
+                entries = check_products(raw, pasted=pasted)
                 if "confirm" in request.POST:
                     with transaction.atomic():
-                        done = import_products(raw, actor=actor_of(request))
+                        done = import_products(raw, actor=actor_of(request), pasted=pasted)
                     messages.success(request, f"{done.products_added} produk baru, {done.products_changed} diperbarui.")
                     return redirect("admin:orders_product_changelist")
-                context |= {"entries": entries[:50], "count": len(entries), "text": _as_text(raw)}
+                context |= {"entries": entries[:50], "count": len(entries), "pasted": pasted, "text": _as_text(raw)}
             except BadFile as error:
                 context["problems"] = error.problems[:20]
         return TemplateResponse(request, "admin/shop/import_products.html", context)
 
+    def sample_page(self, request: HttpRequest) -> HttpResponse:
+        """An example table to fill in."""
+        answer = HttpResponse("\ufeff" + SAMPLE_TABLE, content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = 'attachment; filename="contoh-produk.csv"'
+        return answer
+
+
+SAMPLE_TABLE = """\
+code,name,price,description,category,terms,kind,variant,duration_days,seats,cost,min,max,warranty_days
+netflix,Netflix Premium,Rp32.000,"Akun bersama, 1 profil + PIN",Streaming,Jangan ganti sandi,shared,1 bulan,30,5,20000,1,3,30
+netflix,Netflix Premium,Rp89.000,"Akun bersama, 1 profil + PIN",Streaming,Jangan ganti sandi,shared,3 bulan,90,5,60000,1,3,30
+steam,Steam Wallet 45.000,52000,Kode untuk akun Steam Indonesia,Game,Kode yang sudah dilihat tidak bisa dikembalikan,stock,,,,,1,10,
+diamond,ML 86 Diamond,22000,Diisi langsung oleh penjual,Game,Pastikan ID benar,manual,,,,,1,1,
+"""
+
+
+def _sent_table(request: HttpRequest) -> bytes:
+    """The file or text; a checked workbook comes back from the confirmation as base64. Raises BadFile."""
+    raw = sent_bytes(request)
+    if raw.startswith(WORKBOOK):
+        try:
+            return base64.b64decode(raw[len(WORKBOOK) :], validate=True)
+        except ValueError as error:
+            raise BadFile([said("not a readable .xlsx file")]) from error
+    return raw
+
 
 def _as_text(raw: bytes) -> str:
-    """The checked file for the confirmation; a workbook must be chosen again, since a form carries text only."""
-    return "" if raw[:4] == b"PK\x03\x04" else raw.decode("utf-8-sig")
+    """The checked file for the confirmation, which can carry text only."""
+    return (WORKBOOK + base64.b64encode(raw)).decode() if is_workbook(raw) else raw.decode("utf-8-sig")

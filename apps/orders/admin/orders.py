@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -15,12 +16,23 @@ from django.urls import URLPattern, path, reverse
 
 from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context
 from apps.bot.templatetags.shop import rupiah
-from apps.orders.models import Order, OrderLine
+from apps.orders.models import Order, OrderLine, Payment
 from apps.orders.services import delivery, payment, review
 from apps.orders.states import LineState, OrderState, WrongMove
 from apps.orders.timeline import timeline
 
 FILE_BYTES = 10_000_000
+
+
+TO_DO = {
+    "by_hand": "dikerjakan manual",
+    "undeliverable": "barang tidak terkirim",
+    "returned": "kembalikan uang",
+    "late": "uang telat",
+    "double": "uang dobel",
+    "mismatch": "nominal tidak cocok",
+    "excess": "uang lebih",
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +69,15 @@ def _check(order: Order, actor: str) -> str:
     return "Gateway sedang ditanya."
 
 
+def owed(order: Order) -> QuerySet[OrderLine]:
+    """Lines whose money the buyer wants back and has not got."""
+    return order.lines.filter(state=LineState.RETURNED, refunded_at__isnull=True)
+
+
 ACTS = {
     "kirim": Act("Kirim barang", "Uangnya cukup: ambil stok lagi dan kirim barang ke pembeli.", lambda o: o.state == "needs_review", _serve),
-    "kembalikan": Act("Uang sudah dikembalikan", "Catat bahwa uang yang perlu dicek sudah kamu kembalikan ke pembeli.",
-                      lambda o: o.payments.exclude(review="").exists(), _refund),
+    "kembalikan": Act("Uang sudah dikembalikan", "Catat bahwa uangnya sudah kamu kirim kembali ke pembeli. Pembeli langsung diberi tahu.",
+                      lambda o: o.payments.exclude(review="").exists() or owed(o).exists(), _refund),
     "ulang": Act("Kirim ulang", "Barang yang tidak sampai dikirim sekali lagi.",
                  lambda o: o.lines.filter(state=LineState.UNDELIVERABLE).exists(), _resend),
     "cek": Act("Cek pembayaran", "Tanya gateway sekarang.", lambda o: o.payments.filter(closed_at__isnull=True).exists(), _check),
@@ -68,16 +85,63 @@ ACTS = {
 }  # fmt: skip
 
 
+MADE = Q(state=LineState.BY_HAND)
+OWED = Q(state=LineState.RETURNED, refunded_at__isnull=True)
+STUCK = Q(state=LineState.UNDELIVERABLE)
+MOST = 2000  # orders that wait for a hand; more than anybody works through
+
+
+class WorkFilter(admin.SimpleListFilter):
+    """What waits for a hand, by what the hand must do. Found by index, whatever the history."""
+
+    title = "perlu dikerjakan"
+    parameter_name = "kerja"
+    CHOICES: ClassVar[dict[str, tuple[str, Q, bool]]] = {  # label, lines, and whether money in review counts
+        "semua": ("Semua yang perlu tangan", MADE | OWED | STUCK, True),
+        "buat": ("Dikerjakan manual", MADE, False),
+        "uang": ("Uang perlu dicek atau dikembalikan", OWED, True),
+        "gagal": ("Barang tidak bisa dikirim", STUCK, False),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, choice[0]) for key, choice in self.CHOICES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        chosen = self.CHOICES.get(self.value() or "")
+        if chosen is None:
+            return queryset
+        _, lines, money = chosen
+        found = set(OrderLine.objects.filter(lines).values_list("order_id", flat=True)[:MOST])
+        if money:
+            found |= set(Payment.objects.exclude(review="").values_list("order_id", flat=True)[:MOST])
+        return queryset.filter(pk__in=found)
+
+
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin):
-    list_display = ("number", "state", "amount", "buyer_name", "created_at", "paid_at", "review")
-    list_filter = ("state", "review")
+    list_display = ("number", "bought", "state", "amount", "buyer_name", "created_at", "paid_at", "to_do")
+    list_filter = (WorkFilter, "state", "created_at")
     search_fields = ("number__iexact", "payments__reference__iexact", "payments__transaction__iexact")
     list_select_related = ("buyer",)
     ordering = ("-id",)
-    fields = ("number", "state", "amount", "buyer_name", "created_at", "expires_at", "paid_at", "review")
+    fields = ("number", "state", "amount", "buyer_name", "created_at", "expires_at", "paid_at", "to_do")
     readonly_fields = fields
     change_form_template = "admin/shop/order.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        return super().get_queryset(request).prefetch_related("lines", "payments")
+
+    @admin.display(description="Produk")
+    def bought(self, order: Order) -> str:
+        names = [f"{line.name} × {line.quantity}" for line in order.lines.all()]
+        return ", ".join(names[:2]) + (f" +{len(names) - 2}" if len(names) > 2 else "")
+
+    @admin.display(description="Perlu dikerjakan")
+    def to_do(self, order: Order) -> str:
+        """What waits for a hand, in the owner's words."""
+        states = {line.state for line in order.lines.all() if line.refunded_at is None}
+        reviews = {payment.review for payment in order.payments.all()}
+        return ", ".join([TO_DO[key] for key in TO_DO if key in states | reviews])
 
     @admin.display(description="Total")
     def amount(self, order: Order) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -13,13 +14,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, sent_bytes
-from apps.orders.importing.stock import import_stock, parse_units
+from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units
 from apps.orders.importing.tables import BadFile
 from apps.orders.models import Kind, Seat, StockUnit, Variant
-from apps.orders.models.stock import content_hash
+from apps.orders.services import holders
 from apps.orders.services.stock import count_up_to, needs_seats, withdraw_unit
 
-SAMPLE = 5
+SAMPLE = 10
 COUNTED = 10_000
 
 
@@ -70,15 +71,12 @@ class VariantAdmin(ReadOnlyAdmin):
             messages.success(request, f"{done.added} ditambahkan, {done.skipped} dilewati karena sudah ada.")
             context["done"] = True
             return
-        marks = [content_hash(unit.content) for unit in units]
-        known = StockUnit.objects.filter(
-            product=variant.product, withdrawn_at__isnull=True, content_hash__in=marks
-        ).count()
-        repeated = known + len(marks) - len(set(marks))
+        known = known_units(units, variant)
         unlabelled = variant.product.kind == Kind.SHARED and any(not any(unit.labels) for unit in units)
         context |= {
-            "units": units[:SAMPLE], "count": len(units), "new": len(units) - repeated, "unlabelled": unlabelled, "known": repeated,
-            "text": raw.decode("utf-8-sig"), "separator": separator or "", "clean": clean,
+            "units": list(zip(units, known, strict=True))[:SAMPLE], "count": len(units), "new": known.count(False),
+            "unlabelled": unlabelled, "known": known.count(True), "text": as_text(raw), "separator": separator or "",
+            "clean": clean,
         }  # fmt: skip
 
 
@@ -86,7 +84,7 @@ class VariantAdmin(ReadOnlyAdmin):
 class StockUnitAdmin(ReadOnlyAdmin):
     """Contents are not shown here: revealing one is an act of its own (issue 06)."""
 
-    list_display = ("short_id", "variant", "seats_sold", "added_at", "withdrawn_at")
+    list_display = ("short_id", "variant", "seats_sold", "added_at", "withdrawn_at", "change")
     list_filter = ("variant__product",)
     list_select_related = ("variant__product",)
     fields = ("variant", "added_at", "withdrawn_at")
@@ -95,6 +93,43 @@ class StockUnitAdmin(ReadOnlyAdmin):
     @admin.display(description="Isi")
     def short_id(self, unit: StockUnit) -> str:
         return f"…{unit.pk.hex[-8:]}"
+
+    @admin.display(description="")
+    def change(self, unit: StockUnit) -> str:
+        if unit.variant.product.kind != Kind.SHARED:
+            return ""
+        url = reverse("admin:orders_stockunit_content", args=[unit.pk])
+        return format_html('<a href="{}" class="font-semibold underline">Ganti isi</a>', url)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [path("<uuid:pk>/isi/", self.admin_site.admin_view(self.content_page), name="orders_stockunit_content")]
+        return own + super().get_urls()
+
+    def content_page(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """A shared account changed: its new text goes to everybody who has it now."""
+        unit = get_object_or_404(StockUnit.objects.select_related("variant__product"), pk=pk)
+        back = reverse("admin:orders_stockunit_changelist")
+        context = page_context(
+            request, f"Ganti isi · {unit.variant.full_name} …{unit.pk.hex[-8:]}", unit=unit, back=back
+        )
+        context |= {"seats": unit.seats.order_by("number"), "holders": len(holders.current_holders(unit))}
+        if request.method == "POST":
+            content = request.POST.get("content", "").strip()
+            labels = [label.strip() for label in request.POST.getlist("label")]
+            if not content and not any(labels):
+                context["problem"] = "Isi yang berubah saja; yang dikosongkan tetap seperti sekarang."
+            elif self._change(request, unit, content, labels):
+                return redirect(back)
+        return TemplateResponse(request, "admin/shop/content.html", context)
+
+    def _change(self, request: HttpRequest, unit: StockUnit, content: str, labels: list[str]) -> bool:
+        try:
+            told = holders.change_unit(unit=unit, content=content, labels=labels, actor=actor_of(request))
+        except holders.Duplicate:
+            messages.error(request, "Isi itu sudah ada di produk ini, jadi tidak diganti.")
+            return False
+        messages.success(request, f"Isi diganti; {told} pembeli menerima yang baru.")
+        return True
 
     @admin.display(description="Slot terjual")
     def seats_sold(self, unit: StockUnit) -> str:

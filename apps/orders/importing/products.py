@@ -14,6 +14,8 @@ from django.db.models import Exists, OuterRef
 
 from apps.base import audit
 from apps.base.errands import send_errand
+from apps.base.words import said
+from apps.orders.importing.pasted import read_pasted_products
 from apps.orders.importing.tables import BadFile, Row, read_table
 from apps.orders.models import Category, Kind, Product, StockUnit, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
@@ -47,16 +49,16 @@ class Entry:
     numbers: dict[str, int]
 
 
-def check_products(raw: bytes) -> list[Entry]:
-    """Read and check the whole file. Raises BadFile with every problem's line and column."""
-    rows = read_table(raw, required=REQUIRED, known=(*REQUIRED, *OPTIONAL))
+def check_products(raw: bytes, *, pasted: bool = False) -> list[Entry]:
+    """Read and check the whole file, a table or a pasted price list. Raises BadFile with every problem's line and column."""
+    rows = read_pasted_products(raw) if pasted else read_table(raw, required=REQUIRED, known=(*REQUIRED, *OPTIONAL))
     problems: list[str] = []
     entries = [_check(row, problems) for row in rows]
     seen: dict[tuple[str, str], int] = {}
     for row in rows:
         key = (row.get("code").lower(), row.get("variant").lower())
         if key in seen:
-            problems.append(f"line {row.line}, column code: the same code and variant as line {seen[key]}")
+            problems.append(_at(row, "code", said("the same code and variant as line %(other)d", other=seen[key])))
         seen.setdefault(key, row.line)
     problems += _kinds_that_may_not_change(rows)
     if problems:
@@ -70,30 +72,37 @@ def _kinds_that_may_not_change(rows: list[Row]) -> list[str]:
     stocked = Product.objects.filter(Exists(StockUnit.objects.filter(product=OuterRef("pk"))))
     known = {product.code.lower(): product.kind for product in stocked if product.code.lower() in given}
     return [
-        f"line {row.line}, column kind: {row.get('code')} has stock and stays {known[code]!r}"
+        _at(row, "kind", said("%(code)s has stock and stays '%(kind)s'", code=row.get("code"), kind=known[code]))
         for code, row in given.items()
         if code in known and known[code] != row.get("kind")
     ]
 
 
+def _at(row: Row, column: str, why: str) -> str:
+    return said("line %(line)d, column %(column)s: %(why)s", line=row.line, column=column, why=why)
+
+
 def _check(row: Row, problems: list[str]) -> Entry:
     def wrong(column: str, why: str) -> None:
-        problems.append(f"line {row.line}, column {column}: {why}")
+        problems.append(_at(row, column, why))
 
     _check_words(row, wrong)
     price = _amount(row, "price", wrong) or 0
     if price == 0 and row.get("price").strip("0rRpP. ") == "":
-        wrong("price", "a price above zero is needed")
+        wrong("price", said("a price above zero is needed"))
     cost = _amount(row, "cost", wrong) if row.get("cost") else None
     numbers = {}
     for column, (least, most) in WHOLE.items():
         text = row.get(column)
         if text and not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            wrong(column, f"{text!r} is not a whole number from {least} to {most}")
+            wrong(
+                column,
+                said("'%(text)s' is not a whole number from %(least)d to %(most)d", text=text, least=least, most=most),
+            )
         elif text:
             numbers[column] = int(text)
     if numbers.get("min", 1) > numbers.get("max", 1000):
-        wrong("min", "more than max")
+        wrong("min", said("more than max"))
     return Entry(row, price, cost, numbers)
 
 
@@ -101,16 +110,16 @@ def _check_words(row: Row, wrong: Callable[[str, str], None]) -> None:
     for column, cell in row.cells.items():
         bad = next((c for c in cell if unicodedata.category(c) == "Cc" and c not in "\t\n"), None)
         if bad is not None:
-            wrong(column, f"the control character U+{ord(bad):04X}")
+            wrong(column, said("the control character %(code)s", code=f"U+{ord(bad):04X}"))
     if not CODE.fullmatch(row.get("code")):
-        wrong("code", "1 to 40 letters, digits, - or _ are needed")
+        wrong("code", said("1 to 40 letters, digits, - or _ are needed"))
     if not row.get("name"):
-        wrong("name", "a name is needed")
+        wrong("name", said("a name is needed"))
     for column, most in LONGEST.items():
         if len(row.get(column)) > most:
-            wrong(column, f"longer than {most} characters")
+            wrong(column, said("longer than %(most)d characters", most=most))
     if row.get("kind") and row.get("kind") not in Kind.values:
-        wrong("kind", f"{row.get('kind')!r} is none of {', '.join(Kind.values)}")
+        wrong("kind", said("'%(kind)s' is none of %(kinds)s", kind=row.get("kind"), kinds=", ".join(Kind.values)))
 
 
 def _amount(row: Row, column: str, wrong: Any) -> int | None:
@@ -121,16 +130,19 @@ def _amount(row: Row, column: str, wrong: Any) -> int | None:
         return None
 
 
-def import_products(raw: bytes, *, actor: str) -> Imported:
-    """Upsert by code (and variant). Raises BadFile, and then nothing was changed."""
-    entries = check_products(raw)
+def import_products(raw: bytes, *, actor: str, pasted: bool = False) -> Imported:
+    """Upsert by code (and variant). Raises BadFile, and then nothing was changed.
+
+    A pasted list knows names and prices only: of a product that is here already it changes nothing else.
+    """
+    entries = check_products(raw, pasted=pasted)
     counts = {"products_added": 0, "products_changed": 0, "variants_added": 0, "variants_changed": 0}
     with transaction.atomic():
         known: dict[str, Product] = {}
         for entry in entries:
             code = entry.row.get("code")
             if code.lower() not in known:
-                known[code.lower()], added = _write_product(entry)
+                known[code.lower()], added = _write_product(entry, keep=pasted)
                 counts["products_added" if added else "products_changed"] += 1
             added = _write_variant(known[code.lower()], entry)
             counts["variants_added" if added else "variants_changed"] += 1
@@ -140,13 +152,22 @@ def import_products(raw: bytes, *, actor: str) -> Imported:
     return Imported(**counts)
 
 
-def _write_product(entry: Entry) -> tuple[Product, bool]:
+def _category(name: str) -> Category | None:
+    """By name; a new one comes after those there are."""
+    if not name:
+        return None
+    last = Category.objects.order_by("-position").values_list("position", flat=True).first()
+    category, _ = Category.objects.get_or_create(name=name, defaults={"position": 0 if last is None else last + 1})
+    return category
+
+
+def _write_product(entry: Entry, *, keep: bool) -> tuple[Product, bool]:
     row, numbers = entry.row, entry.numbers
-    category = None
-    if row.get("category"):
-        category, _ = Category.objects.get_or_create(name=row.get("category"))
     product = Product.objects.filter(code__iexact=row.get("code")).first()
     added = product is None
+    if product is not None and keep:
+        return product, False
+    category = _category(row.get("category"))
     product = product or Product(code=row.get("code"))
     product.name, product.description, product.category = row.get("name"), row.get("description"), category
     product.terms = row.get("terms")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator
 
 from django.db import transaction
 
-from apps.orders.importing.tables import BadFile, decode
-from apps.orders.models import Kind, Product, Variant
+from apps.base.words import said
+from apps.orders.importing.pasted import clean_line
+from apps.orders.importing.tables import BadFile, decode, is_workbook, read_sheet
+from apps.orders.models import Kind, Product, StockUnit, Variant
+from apps.orders.models.stock import content_hash
 from apps.orders.services import stock
 from apps.orders.services.stock import Added, NewUnit
 
 UNIT_BYTES = 3500
-NUMBERING = re.compile(r"^\s*(?:\d{1,4}[.)]\s+|[-*•·▪◦●➤✓✔]\s+)")
+CELLS = "|"  # between the cells of a row that a workbook brings
 
 
 class NoSuchVariant(Exception):
@@ -27,16 +29,17 @@ def choose_variant(product: Product, name: str | None) -> Variant:
     fitting = [v for v in variants if name is None or v.name.lower() == name.lower()]
     if len(fitting) == 1:
         return fitting[0]
-    names = ", ".join(repr(v.name) for v in variants) or "none"
-    raise NoSuchVariant(f"{product.code} has the variants {names}: name one with --variant")
+    names = ", ".join(repr(v.name) for v in variants) or said("none")
+    raise NoSuchVariant(said("%(code)s has the variants %(names)s: name one", code=product.code, names=names))
 
 
 def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, clean: bool = False) -> list[NewUnit]:
     """Every unit of the file, checked. Raises BadFile naming each line.
 
+    A row of a workbook (.xlsx) is a unit too, its cells joined by `|`.
     A shared unit may come as a block between separators: the account first, then one line for each seat.
     """
-    text = decode(raw)
+    text = as_text(raw)
     problems: list[str] = []
     units = []
     for line, piece in _pieces(text, separator):
@@ -44,17 +47,26 @@ def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, c
         if not content.strip():
             continue
         if problem := _problem(content, multi_line=separator is not None):
-            problems.append(f"line {line}: {problem}")
+            problems.append(said("line %(line)d: %(why)s", line=line, why=problem))
         units.append(_unit(content, variant, blocks=separator is not None))
     if not units and not problems:
-        problems.append("the file is empty")
+        problems.append(said("the file is empty"))
     if variant.product.kind == Kind.MANUAL:
-        problems = ["this product is made by hand and has no stock"]
+        problems = [said("this product is made by hand and has no stock")]
     if variant.product.kind == Kind.CONTENT and len(units) > 1:
-        problems.append("this product has one content for everybody: give one unit (use --separator for several lines)")
+        problems.append(
+            said(
+                "this product has one content for everybody: give one unit (with a separator it may have several lines)"
+            )
+        )
     if problems:
         raise BadFile(problems)
     return units
+
+
+def as_text(raw: bytes) -> str:
+    """The file as lines, a workbook's rows with their cells joined. Raises BadFile."""
+    return "\n".join(CELLS.join(cells) for cells in read_sheet(raw)) if is_workbook(raw) else decode(raw)
 
 
 def _pieces(text: str, separator: str | None) -> Iterator[tuple[int, str]]:
@@ -76,16 +88,17 @@ def _problem(content: str, *, multi_line: bool) -> str:
     allowed = "\t\n" if multi_line else "\t"
     bad = next((c for c in content if unicodedata.category(c) == "Cc" and c not in allowed), None)
     if bad is not None:
-        return f"column {content.index(bad) + 1}: the control character U+{ord(bad):04X}"
+        return said(
+            "column %(column)d: the control character %(code)s", column=content.index(bad) + 1, code=f"U+{ord(bad):04X}"
+        )
     if len(content.encode()) > UNIT_BYTES:
-        return f"{len(content.encode()):,} bytes; a unit may have {UNIT_BYTES:,}"
+        return said("%(size)d bytes; a unit may have %(most)d", size=len(content.encode()), most=UNIT_BYTES)
     return ""
 
 
 def _cleaned(content: str) -> str:
-    """Without list numbers, bullets and invisible characters, as pasted texts have them."""
-    lines = [NUMBERING.sub("", line) for line in content.split("\n")]
-    return "".join(c for c in "\n".join(lines) if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf")).strip()
+    """Without list numbers, bullets, senders and invisible characters, as pasted texts have them."""
+    return "\n".join(clean_line(line) for line in content.split("\n")).strip()
 
 
 def _unit(content: str, variant: Variant, *, blocks: bool) -> NewUnit:
@@ -95,6 +108,18 @@ def _unit(content: str, variant: Variant, *, blocks: bool) -> NewUnit:
     if blocks and seats:
         return NewUnit(head, seats)
     return NewUnit(content, [""] * variant.seats_per_unit)
+
+
+def known_units(units: list[NewUnit], variant: Variant) -> list[bool]:
+    """For each unit whether the product has it already, or the list had it before."""
+    marks = [content_hash(unit.content) for unit in units]
+    live = StockUnit.objects.filter(product_id=variant.product_id, withdrawn_at__isnull=True, content_hash__in=marks)
+    seen = {bytes(mark) for mark in live.values_list("content_hash", flat=True)}
+    known = []
+    for mark in marks:
+        known.append(mark in seen)
+        seen.add(mark)
+    return known
 
 
 def import_stock(units: list[NewUnit], *, variant: Variant, actor: str) -> Added:

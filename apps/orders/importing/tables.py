@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from apps.base.words import said
+
 FILE_BYTES = 20_000_000
 ROWS = 50_000
+FORMULA = ("=", "+", "-", "@", "\t", "\0")  # how a formula begins (CWE-1236)
 SHOWN = 10  # problems named before the rest is only counted
 
 
@@ -22,7 +25,7 @@ class BadFile(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         shown = list(problems[:SHOWN])
         if len(problems) > SHOWN:
-            shown.append(f"… and {len(problems) - SHOWN} more")
+            shown.append(said("… and %(more)d more", more=len(problems) - SHOWN))
         super().__init__("\n".join(shown))
         self.problems = list(problems)
 
@@ -41,41 +44,78 @@ class Row:
 def decode(raw: bytes) -> str:
     """UTF-8 text with LF. Raises BadFile naming the line that is not UTF-8, or a NUL."""
     if len(raw) > FILE_BYTES:
-        raise BadFile([f"the file has {len(raw):,} bytes; at most {FILE_BYTES:,} are taken at once"])
+        raise BadFile(
+            [
+                said(
+                    "the file has %(size)s MB; at most %(most)s MB are taken at once",
+                    size=len(raw) // 10**6,
+                    most=FILE_BYTES // 10**6,
+                )
+            ]
+        )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise BadFile([f"line {line}: not UTF-8 text; save the file as UTF-8 and try again"]) from error
+        raise BadFile(
+            [said("line %(line)d: not UTF-8 text; save the file as UTF-8 and try again", line=line)]
+        ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_table(raw: bytes, *, required: Sequence[str], known: Sequence[str]) -> list[Row]:
     """The rows under the header line. Raises BadFile for an empty file, unknown or missing columns."""
-    lines = list(_xlsx(raw) if raw[:4] == b"PK\x03\x04" else _delimited(decode(raw)))
+    lines = list(_xlsx(raw) if is_workbook(raw) else _delimited(decode(raw)))
     if not lines:
-        raise BadFile(["the file is empty"])
+        raise BadFile([said("the file is empty")])
     header_line, header = lines[0]
     names = [name.strip().lower() for name in header]
-    problems = [f"line {header_line}: the column {name!r} is missing" for name in required if name not in names]
-    problems += [
-        f"line {header_line}: the column {name!r} is not known" for name in names if name and name not in known
+    problems = [
+        said("line %(line)d: the column '%(name)s' is missing", line=header_line, name=name)
+        for name in required
+        if name not in names
     ]
     problems += [
-        f"line {header_line}: the column {name!r} stands twice" for name in set(names) if names.count(name) > 1 and name
+        said("line %(line)d: the column '%(name)s' is not known", line=header_line, name=name)
+        for name in names
+        if name and name not in known
+    ]
+    problems += [
+        said("line %(line)d: the column '%(name)s' stands twice", line=header_line, name=name)
+        for name in set(names)
+        if names.count(name) > 1 and name
     ]
     if problems:
         raise BadFile(problems)
     if len(lines) == 1:
-        raise BadFile(["the file has a header and no rows"])
+        raise BadFile([said("the file has a header and no rows")])
     if len(lines) > ROWS:
-        raise BadFile([f"the file has {len(lines):,} rows; at most {ROWS:,} are taken at once"])
+        raise BadFile(
+            [said("the file has %(rows)d rows; at most %(most)d are taken at once", rows=len(lines), most=ROWS)]
+        )
     too_wide = [
-        f"line {n}: more cells than the header has columns" for n, cells in lines[1:] if len(cells) > len(names)
+        said("line %(line)d: more cells than the header has columns", line=n)
+        for n, cells in lines[1:]
+        if len(cells) > len(names)
     ]
     if too_wide:
         raise BadFile(too_wide)
-    return [Row(n, dict(zip(names, cells, strict=False))) for n, cells in lines[1:]]
+    return [Row(n, dict(zip(names, map(_without_guard, cells), strict=False))) for n, cells in lines[1:]]
+
+
+def _without_guard(cell: str) -> str:
+    """Our own export guards what a spreadsheet would take for a formula with a quote; here it goes again."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA else cell
+
+
+def is_workbook(raw: bytes) -> bool:
+    """Whether the bytes are an .xlsx (a zip) rather than text."""
+    return raw[:4] == b"PK\x03\x04"
+
+
+def read_sheet(raw: bytes) -> list[list[str]]:
+    """The rows of a workbook's first sheet, without empty cells at their ends. Raises BadFile."""
+    return [_trimmed(cells) for _, cells in _xlsx(raw)]
 
 
 def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -89,7 +129,7 @@ def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise BadFile([f"line {line}: {error}"]) from error
+            raise BadFile([said("line %(line)d: the quotes do not match (%(why)s)", line=line, why=error)]) from error
         if any(cell.strip() for cell in cells):
             yield line, cells
 
@@ -100,11 +140,11 @@ def _xlsx(raw: bytes) -> Iterator[tuple[int, list[str]]]:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > 10 * FILE_BYTES:
-                raise BadFile(["the .xlsx unpacks to more than is taken at once"])
+                raise BadFile([said("the .xlsx unpacks to more than is taken at once")])
         sheet = load_workbook(io.BytesIO(raw), read_only=True, data_only=True).worksheets[0]
         rows = [(n, [_cell(value) for value in row]) for n, row in enumerate(sheet.iter_rows(values_only=True), 1)]
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
-        raise BadFile([f"not a readable .xlsx file ({type(error).__name__})"]) from error
+        raise BadFile([said("not a readable .xlsx file")]) from error
     width = max((len(_trimmed(cells)) for _, cells in rows), default=0)
     for n, cells in rows:
         if any(cells):

@@ -20,7 +20,7 @@ class Kind(models.TextChoices):
 
 class Category(models.Model):
     name = models.CharField("nama", max_length=40, unique=True)
-    emoji = models.CharField(max_length=8, blank=True, default="")
+    emoji = models.CharField("emoji", max_length=8, blank=True, default="")
     position = models.PositiveIntegerField("urutan", default=0)
 
     class Meta:
@@ -42,7 +42,9 @@ class Product(models.Model):
         Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="products", verbose_name="kategori"
     )
     kind = models.CharField("jenis", max_length=10, choices=Kind, default=Kind.STOCK)
-    picture = models.ForeignKey(Picture, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    picture = models.ForeignKey(
+        Picture, verbose_name="foto", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     terms = models.TextField("SNK", blank=True, default="", max_length=20_000)
     account_fields = models.CharField(
         "isi akun", max_length=120, blank=True, default="",

@@ -30,12 +30,14 @@ class LedgerEntry(models.Model):
     USES = ("delivered", "credit_given", "refunded", "held")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    at = models.DateTimeField(db_default=ShopNow())
-    account = models.CharField(max_length=14, choices=Account)
-    amount = models.BigIntegerField()
-    currency = models.CharField(max_length=3, default="IDR")
-    order = models.ForeignKey(Order, null=True, on_delete=models.PROTECT, related_name="ledger")
-    payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="ledger")
+    at = models.DateTimeField("waktu", db_default=ShopNow())
+    account = models.CharField("pos", max_length=14, choices=Account)
+    amount = models.BigIntegerField("jumlah (rupiah)")
+    currency = models.CharField("mata uang", max_length=3, default="IDR")
+    order = models.ForeignKey(Order, verbose_name="pesanan", null=True, on_delete=models.PROTECT, related_name="ledger")
+    payment = models.ForeignKey(
+        Payment, verbose_name="pembayaran", null=True, on_delete=models.PROTECT, related_name="ledger"
+    )
 
     class Meta:
         verbose_name = "baris buku kas"

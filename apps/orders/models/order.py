@@ -45,7 +45,7 @@ class Order(Claimable):
     created_at = models.DateTimeField("dibuat", db_default=ShopNow())
     expires_at = models.DateTimeField("batas bayar")
     paid_at = models.DateTimeField("dibayar", null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)  # expired or cancelled: the hold on stock ended
+    ended_at = models.DateTimeField("ditutup", null=True, blank=True)  # expired or cancelled: the hold on stock ended
 
     class Meta:
         verbose_name = "pesanan"
@@ -86,14 +86,12 @@ class OrderLine(Claimable):
     made_file = EncryptedBytesField(column_name="order_line.made_file", null=True)
     made_file_name = models.CharField(max_length=80, blank=True, default="")
     duration_days = models.PositiveSmallIntegerField(null=True, blank=True)
-    renews = models.ForeignKey(
-        "self", null=True, on_delete=models.PROTECT, related_name="renewals"
-    )  # goes on with its seats
+    # goes on with its seats
+    renews = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="renewals")
     promised_at = models.DateTimeField(null=True, blank=True)
     remind_at = models.DateTimeField(null=True, blank=True)  # half of a promise, or some days before the end
-    refund_to = EncryptedTextField(
-        column_name="order_line.refund_to", null=True
-    )  # where the buyer wants the money back
+    # where the buyer wants the money back
+    refund_to = EncryptedTextField(column_name="order_line.refund_to", null=True)
     refunded_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -26,24 +26,29 @@ class Payment(Claimable):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments", verbose_name="pesanan")
-    gateway = models.CharField(max_length=20)
-    reference = models.CharField(max_length=20, unique=True)  # the gateway's order_id
-    transaction = models.CharField(max_length=80, blank=True, default="")  # the gateway's own id
+    gateway = models.CharField("lewat", max_length=20)
+    reference = models.CharField("nomor tagihan", max_length=20, unique=True)  # the gateway's order_id
+    transaction = models.CharField("nomor di gateway", max_length=80, blank=True, default="")  # the gateway's own id
     state = models.CharField("status", max_length=12, choices=PaymentState, default=PaymentState.CREATED)
-    amount = models.PositiveIntegerField()  # rupiah we ask for: what is compared
-    total_payment = models.PositiveIntegerField(null=True, blank=True)  # rupiah the buyer pays, says the gateway
-    fee = models.PositiveIntegerField(default=0)
-    received = models.PositiveIntegerField(null=True, blank=True)  # rupiah the gateway confirmed
+    amount = models.PositiveIntegerField("tagihan (rupiah)")  # rupiah we ask for: what is compared
+    # rupiah the buyer pays, says the gateway
+    total_payment = models.PositiveIntegerField("dibayar pembeli (rupiah)", null=True, blank=True)
+    fee = models.PositiveIntegerField("biaya layanan (rupiah)", default=0)
+    received = models.PositiveIntegerField("diterima (rupiah)", null=True, blank=True)  # rupiah the gateway confirmed
     qr = EncryptedTextField(column_name="payment.qr", null=True)
-    pay_before = models.DateTimeField(null=True, blank=True)  # the earlier of our hold and the gateway's own
-    shown_at = models.DateTimeField(null=True, blank=True)
-    asked_at = models.DateTimeField(null=True, blank=True)  # last status call, shared by all askers
-    cancel_asked_at = models.DateTimeField(null=True, blank=True)  # we told the gateway that nobody will pay
-    review = models.CharField(max_length=12, blank=True, default="")  # late, double, mismatch: money without a home yet
+    # the earlier of our hold and the gateway's own
+    pay_before = models.DateTimeField("batas bayar", null=True, blank=True)
+    shown_at = models.DateTimeField("QR ditampilkan", null=True, blank=True)
+    # last status call, shared by all askers
+    asked_at = models.DateTimeField("terakhir ditanyakan", null=True, blank=True)
+    # we told the gateway that nobody will pay
+    cancel_asked_at = models.DateTimeField("minta dibatalkan", null=True, blank=True)
+    # late, double, mismatch: money without a home yet
+    review = models.CharField("perlu dicek", max_length=12, blank=True, default="")
     trouble_told = models.BooleanField(default=False)
-    created_at = models.DateTimeField(db_default=ShopNow())
-    confirmed_at = models.DateTimeField(null=True, blank=True)
-    closed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField("dibuat", db_default=ShopNow())
+    confirmed_at = models.DateTimeField("diterima pada", null=True, blank=True)
+    closed_at = models.DateTimeField("selesai", null=True, blank=True)
 
     class Meta:
         verbose_name = "pembayaran"
@@ -79,16 +84,16 @@ class GatewayEvent(Claimable):
     LEASE = timedelta(seconds=30)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    gateway = models.CharField(max_length=20)
-    accepted = models.BooleanField()
+    gateway = models.CharField("lewat", max_length=20)
+    accepted = models.BooleanField("dipercaya")
     reason = models.CharField("alasan", max_length=80, blank=True, default="")
-    transaction = models.CharField(max_length=80, blank=True, default="")
-    reference = models.CharField(max_length=80, blank=True, default="")
-    status = models.CharField(max_length=40, blank=True, default="")
+    transaction = models.CharField("nomor di gateway", max_length=80, blank=True, default="")
+    reference = models.CharField("nomor tagihan", max_length=80, blank=True, default="")
+    status = models.CharField("isi kabar", max_length=40, blank=True, default="")
     body = EncryptedTextField(column_name="gateway_event.body")
-    times = models.PositiveIntegerField(default=1)
-    asked = models.PositiveSmallIntegerField(default=0)  # status calls this bell has caused
-    stored_at = models.DateTimeField(db_default=ShopNow())
+    times = models.PositiveIntegerField("kali", default=1)
+    asked = models.PositiveSmallIntegerField("kali ditanyakan", default=0)  # status calls this bell has caused
+    stored_at = models.DateTimeField("disimpan", db_default=ShopNow())
 
     class Meta:
         verbose_name = "kabar gateway"

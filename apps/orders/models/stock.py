@@ -23,13 +23,15 @@ class StockUnit(models.Model):
     """One account, code or file content. Encrypted."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="units")
-    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="units")
+    product = models.ForeignKey(Product, verbose_name="produk", on_delete=models.PROTECT, related_name="units")
+    variant = models.ForeignKey(Variant, verbose_name="varian", on_delete=models.PROTECT, related_name="units")
     content = EncryptedTextField(column_name="stock_unit.content")
     content_hash = models.BinaryField(max_length=33)
-    off_sale_at = models.DateTimeField(null=True, blank=True)  # the seller took it back: no seat is sold any more
-    withdrawn_at = models.DateTimeField(null=True, blank=True)  # and none of its seats was ever given to a buyer
-    added_at = models.DateTimeField(db_default=ShopNow())
+    # the seller took it back: no seat is sold any more
+    off_sale_at = models.DateTimeField("berhenti dijual", null=True, blank=True)
+    # and none of its seats was ever given to a buyer
+    withdrawn_at = models.DateTimeField("ditarik", null=True, blank=True)
+    added_at = models.DateTimeField("ditambahkan", db_default=ShopNow())
 
     class Meta:
         verbose_name = "isi stok"

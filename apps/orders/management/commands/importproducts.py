@@ -7,23 +7,36 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.orders.importing.products import import_products
+from apps.orders.importing.products import check_products, import_products
 from apps.orders.importing.tables import BadFile
+from apps.orders.management.preview import ask, show
 
 
 class Command(ShopCommand):
     help = (
         "Add or change products from a table (.csv with comma, semicolon or tab, or .xlsx). Columns: code, name, price, "
-        "description, category, terms; optional kind, variant, duration_days, seats, cost, min, max, warranty_days."
+        "description, category, terms; optional kind, variant, duration_days, seats, cost, min, max, warranty_days. "
+        "With --clean, from a price list pasted from WhatsApp: one product a line, a line without a price is a category."
     )
-    example = "manage.py importproducts produk.csv"
+    example = "manage.py importproducts produk.csv · manage.py importproducts daftar.txt --clean --preview"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the table; - reads standard input")
+        parser.add_argument("--clean", action="store_true", help="the file is a pasted price list, not a table")
+        parser.add_argument("--preview", action="store_true", help="show what would come of it, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        raw, pasted = self.read_file(options["file"]), options["clean"]
         try:
-            done = import_products(self.read_file(options["file"]), actor="manage.py")
+            if options["preview"] or pasted:
+                entries = check_products(raw, pasted=pasted)
+                rows = [
+                    (e.row.get("category"), e.row.get("name"), e.row.get("variant"), f"Rp{e.price:,}") for e in entries
+                ]
+                show(self, rows, f"{len(entries)} products")
+                if options["preview"] or not ask(self, options["file"]):
+                    return
+            done = import_products(raw, actor="manage.py", pasted=pasted)
         except BadFile as error:
             raise UsedWrongly(f"Nothing was imported.\n{error}") from error
         self.stdout.write(

@@ -7,21 +7,31 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.orders.importing.stock import NoSuchVariant, choose_variant, import_stock, parse_units
+from apps.orders.importing.stock import NoSuchVariant, choose_variant, import_stock, known_units, parse_units
 from apps.orders.importing.tables import BadFile
-from apps.orders.models import Product
+from apps.orders.management.preview import ask, show
+from apps.orders.models import Product, Variant
+from apps.orders.services.stock import NewUnit
 
 
 class Command(ShopCommand):
-    help = "Add stock to a product: one unit a line. Duplicates are skipped; a bad file is refused whole."
-    example = "manage.py importstock netflix akun.txt --variant '1 bulan'"
+    help = (
+        "Add stock to a product: one unit a line, or one row of an .xlsx (cells joined by |). "
+        "Duplicates are skipped; a bad file is refused whole."
+    )
+    example = (
+        "manage.py importstock netflix akun.txt --variant '1 bulan' · manage.py importstock netflix wa.txt --clean"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("code", metavar="CODE", help="the product's code")
         parser.add_argument("file", metavar="FILE", help="the stock; - reads standard input")
         parser.add_argument("--variant", help="which variant, when the product has several")
         parser.add_argument("--separator", help="the line between units of several lines, such as ---")
-        parser.add_argument("--clean", action="store_true", help="trim numbering, bullets and invisible characters")
+        parser.add_argument(
+            "--clean", action="store_true", help="trim numbering, bullets, senders, invisible characters"
+        )
+        parser.add_argument("--preview", action="store_true", help="show what would be added, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         product = Product.objects.filter(code__iexact=options["code"]).first()
@@ -31,9 +41,22 @@ class Command(ShopCommand):
         try:
             variant = choose_variant(product, options["variant"])
             units = parse_units(raw, variant=variant, separator=options["separator"], clean=options["clean"])
+            if options["preview"] or options["clean"]:
+                self.preview(units, variant)
+                if options["preview"] or not ask(self, options["file"]):
+                    return
             done = import_stock(units, variant=variant, actor="manage.py")
         except NoSuchVariant as error:
-            raise UsedWrongly(f"{error}.") from error
+            raise UsedWrongly(f"{error} with --variant.") from error
         except BadFile as error:
             raise UsedWrongly(f"Nothing was imported.\n{error}") from error
         self.stdout.write(f"added {done.added}, skipped {done.skipped}")
+
+    def preview(self, units: list[NewUnit], variant: Variant) -> None:
+        """Every unit as it would be stored; those the product has are marked."""
+        known = known_units(units, variant)
+        rows = [
+            (unit.content.replace("\n", " ⏎ "), "already there" if again else "")
+            for unit, again in zip(units, known, strict=True)
+        ]
+        show(self, rows, f"{len(units)} units, {sum(known)} of them already there")

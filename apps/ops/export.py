@@ -1,0 +1,228 @@
+"""Everything of the shop in open formats: CSV, text and pictures in one zip, so that nobody is locked in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from apps.base import audit
+from apps.base.audit import AuditRow
+from apps.base.clock import shop_now
+from apps.base.stored import StoredSetting
+from apps.bot.models import Chat
+from apps.orders.importing.tables import FORMULA
+from apps.orders.models import Category, Kind, LedgerEntry, Order, OrderLine, Payment, Product, Seat, StockUnit, Variant
+from apps.orders.states import SeatState
+from apps.snk.models import Terms
+
+CHUNK = 500
+SEPARATOR = "---"
+
+README = """\
+Everything of {store}, exported on {at}.
+
+products.csv      can be read back with: manage.py importproducts products.csv
+stock/*.txt       what is still for sale; read back with: manage.py importstock CODE FILE (each file says how in stock.csv)
+stock.csv         every unit and seat that ever was, with its state and order
+product_details.csv, categories.csv, customers.csv, orders.csv, order_lines.csv, payments.csv, ledger.csv, terms.csv, audit.csv, settings.json
+pictures/         photos of products, named by product code
+
+CSV is UTF-8 with commas. A cell that a spreadsheet would take for a formula begins with a quote (').
+Amounts are whole rupiah, times are ISO 8601 with their zone. This file holds goods and names: keep it like money.
+"""
+
+Rows = Iterator[list[Any]]
+Watch = Callable[[Iterable[Any], str], Iterator[Any]]
+
+
+def export_shop(target: Path, *, actor: str, watch: Watch) -> dict[str, int]:
+    """Write the zip (mode 0600; under its final name only when it is whole). Returns rows written by table.
+
+    `watch` wraps each table's rows to show progress. Raises OSError.
+    """
+    part = target.with_name(target.name + ".part")
+    counts: dict[str, int] = {}
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("README.txt", README.format(store=settings.STORE_NAME, at=shop_now().isoformat()))
+            for name, (columns, rows) in TABLES.items():
+                counts[name] = _write_table(archive, name, columns, watch(rows(), name))
+            counts["stock files"] = _write_stock(archive, watch)
+            counts["pictures"] = _write_pictures(archive, watch)
+            values = {row.name: row.value for row in StoredSetting.objects.order_by("name")}
+            archive.writestr("settings.json", json.dumps(values, indent=1, ensure_ascii=False))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    said: dict[str, Any] = {name.replace(" ", "_"): n for name, n in counts.items()}
+    audit.append("shop.exported", "shop", actor=actor, **said)
+    return counts
+
+
+def guarded(value: Any) -> str:
+    """A cell: times as ISO 8601, nothing as empty, and no formula."""
+    if value is None:
+        return ""
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _write_table(archive: zipfile.ZipFile, name: str, columns: list[str], rows: Iterable[list[Any]]) -> int:
+    count = 0
+    with archive.open(f"{name}.csv", "w", force_zip64=True) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([guarded(value) for value in row])
+            count += 1
+    return count
+
+
+def _each(rows: QuerySet[Any]) -> Iterator[Any]:
+    return rows.iterator(chunk_size=CHUNK)
+
+
+def _products() -> Rows:
+    for v in _each(Variant.objects.select_related("product__category").order_by("product__code", "position", "id")):
+        p = v.product
+        yield [p.code, p.name, v.price, p.description, p.category.name if p.category else "", p.terms, p.kind, v.name,
+               v.duration_days, v.seats_per_unit, v.cost, p.min_quantity, p.max_quantity, p.warranty_days]  # fmt: skip
+
+
+def _details() -> Rows:
+    for p in _each(Product.objects.order_by("code")):
+        yield [p.code, p.account_fields, json.dumps(p.questions, ensure_ascii=False), p.promised_minutes, p.is_active,
+               p.is_hidden, p.position]  # fmt: skip
+
+
+def _seats() -> Rows:
+    rows = Seat.objects.select_related("unit", "variant__product", "line__order").order_by("variant_id", "sequence")
+    for s in _each(rows):
+        number = s.line.order.number if s.line else ""
+        yield [s.variant.product.code, s.variant.name, s.unit.content, s.number, s.label, s.state, number,
+               s.unit.added_at, s.sold_at, stock_file(s.variant)]  # fmt: skip
+
+
+def _customers() -> Rows:
+    for c in _each(Chat.objects.order_by("id")):
+        yield [c.telegram_id, c.name, 0, c.username, c.language, c.kind, c.first_seen_at, c.blocked_at]
+
+
+def _orders() -> Rows:
+    for o in _each(Order.objects.select_related("buyer").order_by("id")):
+        yield [
+            o.number,
+            o.buyer.telegram_id,
+            o.state,
+            o.total,
+            o.review,
+            o.created_at,
+            o.expires_at,
+            o.paid_at,
+            o.ended_at,
+        ]
+
+
+def _lines() -> Rows:
+    rows = OrderLine.objects.select_related("order", "product", "variant", "renews__order").order_by("id")
+    for n in _each(rows):
+        answers = json.dumps(n.answers, ensure_ascii=False) if n.answers else ""
+        yield [n.order.number, n.product.code, n.variant.name, n.name, n.price, n.quantity, n.state, answers, n.made_text,
+               n.promised_at, n.sent_at, n.ends_at, n.ended_at, n.renews.order.number if n.renews else "", n.refund_to,
+               n.refunded_at]  # fmt: skip
+
+
+def _payments() -> Rows:
+    for p in _each(Payment.objects.select_related("order").order_by("id")):
+        yield [p.reference, p.order.number, p.gateway, p.transaction, p.state, p.amount, p.total_payment, p.fee, p.received,
+               p.review, p.created_at, p.confirmed_at, p.closed_at]  # fmt: skip
+
+
+def _ledger() -> Rows:
+    for e in _each(LedgerEntry.objects.select_related("order", "payment").order_by("id")):
+        yield [e.at, e.account, e.amount, e.currency, e.order and e.order.number, e.payment and e.payment.reference]
+
+
+def _terms() -> Rows:
+    for t in _each(Terms.objects.select_related("product").order_by("product__code", "version")):
+        yield [t.product.code, t.version, t.text, t.made_at]
+
+
+def _audit() -> Rows:
+    for row in _each(AuditRow.objects.order_by("id")):
+        yield [row.at, row.actor, row.kind, row.subject, json.dumps(row.data, ensure_ascii=False), bytes(row.mac).hex()]
+
+
+TABLES: dict[str, tuple[list[str], Callable[[], Rows]]] = {
+    "products": (
+        ["code", "name", "price", "description", "category", "terms", "kind", "variant", "duration_days", "seats", "cost",
+         "min", "max", "warranty_days"], _products,
+    ),
+    "product_details": (
+        ["code", "account_fields", "questions", "promised_minutes", "is_active", "is_hidden", "position"], _details,
+    ),
+    "categories": (["name", "emoji", "position"],
+                   lambda: ([c.name, c.emoji, c.position] for c in Category.objects.order_by("position"))),
+    "stock": (["code", "variant", "content", "seat", "label", "state", "order", "added_at", "sold_at", "file"], _seats),
+    "customers": (["telegram_id", "name", "balance", "note", "language", "kind", "first_seen_at", "blocked_at"], _customers),
+    "orders": (["number", "telegram_id", "state", "total", "review", "created_at", "expires_at", "paid_at", "ended_at"], _orders),
+    "order_lines": (
+        ["order", "code", "variant", "name", "price", "quantity", "state", "answers", "made_text", "promised_at", "sent_at",
+         "ends_at", "ended_at", "renews", "refund_to", "refunded_at"], _lines,
+    ),
+    "payments": (
+        ["reference", "order", "gateway", "transaction", "state", "amount", "total_payment", "fee", "received", "review",
+         "created_at", "confirmed_at", "closed_at"], _payments,
+    ),
+    "ledger": (["at", "account", "amount", "currency", "order", "payment"], _ledger),
+    "terms": (["code", "version", "text", "made_at"], _terms),
+    "audit": (["at", "actor", "kind", "subject", "data", "mac"], _audit),
+}  # fmt: skip
+
+
+def stock_file(variant: Variant) -> str:
+    """Where a variant's unsold stock stands in the zip."""
+    return f"stock/{variant.product.code}-{variant.pk}.txt"
+
+
+def _write_stock(archive: zipfile.ZipFile, watch: Watch) -> int:
+    """What is still for sale, verbatim; units of several lines and shared accounts as blocks between `---`."""
+    count = 0
+    for variant in watch(Variant.objects.select_related("product").order_by("id"), "stock files"):
+        blocks = list(_unsold(variant))
+        if not blocks:
+            continue
+        many = variant.product.kind == Kind.SHARED or any("\n" in block for block in blocks)
+        text = f"\n{SEPARATOR}\n".join(blocks) if many else "\n".join(blocks)
+        archive.writestr(stock_file(variant), text + "\n")
+        count += 1
+    return count
+
+
+def _unsold(variant: Variant) -> Iterator[str]:
+    """Each unit of the variant of which nothing was ever sold, and that is on sale."""
+    taken = Seat.objects.filter(variant=variant).exclude(state=SeatState.AVAILABLE).values("unit")
+    units = StockUnit.objects.filter(variant=variant, off_sale_at__isnull=True).exclude(pk__in=taken)
+    for unit in _each(units.prefetch_related("seats").order_by("id")):
+        labels = [seat.label for seat in sorted(unit.seats.all(), key=lambda seat: seat.number) if seat.label]
+        yield "\n".join([unit.content, *labels])
+
+
+def _write_pictures(archive: zipfile.ZipFile, watch: Watch) -> int:
+    count = 0
+    for product in watch(Product.objects.filter(picture__isnull=False).select_related("picture"), "pictures"):
+        if product.picture is not None:
+            archive.writestr(f"pictures/{product.code}.jpg", bytes(product.picture.content))
+            count += 1
+    return count

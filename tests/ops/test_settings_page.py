@@ -1,0 +1,50 @@
+"""The page of business numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from apps.base.audit import AuditRow
+from apps.ops.settings_page import labelled
+from apps.orders.services import front, hours, limits
+
+
+@pytest.fixture
+def owner(db: Any) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("tono", password="x"))
+    return client
+
+
+def as_shown() -> dict[str, Any]:
+    return {s.name: s.get() for s in labelled() if s.get() is not False}
+
+
+def test_what_changed_is_stored_and_audited(owner: Client) -> None:
+    page = reverse("shop-settings")
+    assert "Toko tutup" in owner.get(page).content.decode()
+    owner.post(page, {**as_shown(), "shop_closed": "on", "opens_at": "09.30", "hold_minutes": 20})
+    assert front.SHOP_CLOSED.get() is True
+    assert hours.OPENS.get() == "09:30"
+    assert limits.HOLD_MINUTES.get() == 20
+    changed = AuditRow.objects.filter(kind="setting.changed").values_list("subject", flat=True)
+    assert set(changed) == {"setting:shop_closed", "setting:opens_at", "setting:hold_minutes"}
+
+
+def test_rubbish_is_refused_in_plain_words(owner: Client) -> None:
+    answer = owner.post(
+        reverse("shop-settings"), {**as_shown(), "hold_minutes": 0, "opens_at": "25:99"}
+    ).content.decode()
+    assert "Belum disimpan" in answer
+    assert limits.HOLD_MINUTES.get() == 15
+
+
+def test_only_the_owner_changes_settings(db: Any) -> None:
+    client = Client()
+    client.force_login(get_user_model().objects.create_user("budi", password="x", is_staff=True))
+    assert client.get(reverse("shop-settings")).status_code == 403
