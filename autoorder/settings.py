@@ -234,8 +234,8 @@ UNFOLD = {
             {
                 "title": "Pesan",
                 "items": [
-                    menu("Pesan masuk", "inbox", "admin:bot_inboundupdate_changelist"),
-                    menu("Pesan keluar", "outbox", "admin:bot_outboundmessage_changelist"),
+                    menu("Pesan masuk", "mail", "admin:bot_inboundupdate_changelist"),
+                    menu("Pesan keluar", "send", "admin:bot_outboundmessage_changelist"),
                     menu("Pesan bermasalah", "report", "dead-letters"),
                     menu("Obrolan", "chat", "admin:bot_chat_changelist"),
                 ],

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
 
 from apps.base.clock import shop_now
@@ -36,6 +37,9 @@ class AuditRow(models.Model):
         indexes = [models.Index(fields=["subject", "id"], name="audit_subject")]
         triggers = append_only()
 
+    def __str__(self) -> str:
+        return f"{sentence(self)} · {self.subject}"
+
     def expected_mac(self) -> bytes:
         """The HMAC-SHA256 under AUDIT_KEY of everything the row says."""
         said = [str(self.pk), self.at.astimezone(UTC).isoformat(), self.actor, self.kind, self.subject, self.data]
@@ -48,3 +52,38 @@ def append(kind: str, subject: str, *, actor: str = "shop", at: datetime | None 
     row = AuditRow(at=at or shop_now(), actor=actor, kind=kind, subject=subject, data=data)
     row.mac = row.expected_mac()
     insert_row(row)
+
+
+SENTENCES: dict[str, str] = {  # kind → what happened, in Indonesian; `{name}` is filled from the row's data
+    "credential.adopted": "Kunci {name} dari pengaturan server dipakai",
+    "setting.changed": "Pengaturan diganti menjadi {value}",
+}
+
+
+def describe(sentences: dict[str, str]) -> None:
+    """A room says how the kinds it writes read on the dashboard."""
+    SENTENCES.update(sentences)
+
+
+def sentence(row: AuditRow) -> str:
+    """What the row says, for people; amounts with their dots."""
+    template = SENTENCES.get(row.kind, row.kind)
+    dotted = {
+        name: f"{value:,}".replace(",", ".") if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in row.data.items()
+    }
+    try:
+        return template.format(**dotted)
+    except KeyError:
+        return template
+
+
+def actor_name(actor: str) -> str:
+    """`chat:…` is a buyer, `user:7` a person of the dashboard by name."""
+    kind, _, pk = actor.partition(":")
+    if kind == "chat":
+        return "pembeli"
+    if kind == "user":
+        user = get_user_model().objects.filter(pk=pk).first()
+        return user.get_username() if user else actor
+    return {"shop": "toko", "manage.py": "perintah"}.get(actor, actor)

@@ -44,6 +44,9 @@ class Incident(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} · {self.key}"
+
 
 def raise_incident(key: str, text: str, **data: Any) -> None:
     """Open the incident `key` and have the owner told once; while it is open, only count."""

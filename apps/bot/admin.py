@@ -8,17 +8,26 @@ from django.http import HttpRequest
 
 from apps.base.adminpages import ReadOnlyAdmin
 from apps.base.claims import revive
+from apps.base.incidents import Incident, resolve_incident
 from apps.bot import outbox
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
+from apps.bot.texts import plain, render
+
+KINDS = {"message": "pesan", "button": "tombol", "membership": "blokir atau kembali", "other": "lain"}
 
 
 @admin.register(InboundUpdate)
 class InboundUpdateAdmin(ReadOnlyAdmin):
-    list_display = ("stored_at", "update_id", "kind", "outcome", "attempts", "next_at", "dead_at", "last_error")
-    list_filter = ("kind", ("dead_at", admin.EmptyFieldListFilter))
+    list_display = ("stored_at", "update_id", "what", "outcome", "attempts", "next_at", "dead_at", "last_error")
+    list_filter = (("dead_at", admin.EmptyFieldListFilter),)
     ordering = ("-id",)
-    exclude = ("body",)
+    exclude = ("body", "claimed_until", "rung_at", "kind")
+    readonly_fields = ("what",)
     actions = ("handle_again",)
+
+    @admin.display(description="jenis", ordering="kind")
+    def what(self, update: InboundUpdate) -> str:
+        return KINDS.get(update.kind, update.kind)
 
     @admin.action(description="Coba lagi yang bermasalah")
     def handle_again(self, request: HttpRequest, updates: QuerySet[InboundUpdate]) -> None:
@@ -30,11 +39,15 @@ class InboundUpdateAdmin(ReadOnlyAdmin):
 
 @admin.register(OutboundMessage)
 class OutboundMessageAdmin(ReadOnlyAdmin):
-    list_display = ("queued_at", "kind", "method", "state", "attempts", "unknowns", "next_at", "sent_at", "last_error")
+    list_display = ("queued_at", "kind", "state", "attempts", "unknowns", "next_at", "sent_at", "problem")
     list_filter = ("state", "kind")
     ordering = ("-id",)
-    exclude = ("payload", "file")
+    exclude = ("payload", "file", "claimed_until", "rung_at", "epoch", "on_sent", "on_failed", "plainness")
     actions = ("retry",)
+
+    @admin.display(description="masalah")
+    def problem(self, message: OutboundMessage) -> str:
+        return "" if message.state == OutboundMessage.State.SENT else message.last_error
 
     @admin.action(description="Kirim lagi yang gagal")
     def retry(self, request: HttpRequest, queryset: QuerySet[OutboundMessage]) -> None:
@@ -50,3 +63,26 @@ class ChatAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "language")
     ordering = ("-id",)
     fields = ("kind", "language", "first_seen_at", "blocked_at")
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    """What needed a hand, as the owner was told."""
+
+    list_display = ("opened_at", "what", "state", "times", "last_at", "resolved_at")
+    list_filter = ("state",)
+    search_fields = ("key__iexact",)
+    ordering = ("-id",)
+    actions = ("resolve",)
+    fields = ("what", "state", "times", "opened_at", "last_at", "resolved_at")
+    readonly_fields = ("what",)
+
+    @admin.display(description="gangguan")
+    def what(self, incident: Incident) -> str:
+        return plain(render(f"alerts/{incident.text}", "id", **incident.data))
+
+    @admin.action(description="Tandai selesai")
+    def resolve(self, request: HttpRequest, incidents: QuerySet[Incident]) -> None:
+        for incident in incidents:
+            resolve_incident(incident.key)
+        messages.success(request, "Gangguan ditandai selesai.")

@@ -88,6 +88,9 @@ class InboundUpdate(Claimable):
             models.Index(fields=["chat", "update_id"], name="inbound_waiting", condition=Q(next_at__isnull=False)),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.update_id}"
+
 
 class OutboundMessage(Claimable):
     """One call to Telegram that changes what somebody sees. Its sender looks for itself, so it has no bell."""
@@ -147,6 +150,9 @@ class OutboundMessage(Claimable):
             models.Index(fields=["about"], name="outbound_about", condition=~Q(about="")),
             models.Index(fields=["chat", "-id"], name="outbound_chat"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.get_state_display()}"
 
 
 class Picture(models.Model):

@@ -18,6 +18,8 @@ from apps.bot.models import OutboundMessage
 
 SHOWN = 100
 
+audit.describe({"dead_letter.revived": "Pesan bermasalah dicoba lagi", "shop.exported": "Seluruh isi toko diekspor"})
+
 
 def claimable_models() -> list[type[Claimable]]:
     """Every kind of row that can become a dead letter."""

@@ -5,28 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth import get_user_model
-
+from apps.base import audit
 from apps.base.audit import AuditRow
 from apps.bot.models import OutboundMessage
+from apps.bot.templatetags.shop import rupiah
 from apps.orders.models import GatewayEvent, Order
 
 SHOWN = 200
 
-SENTENCES = {
-    "order.placed": "Pesanan dibuat, total Rp{total}",
-    "order.expired": "Waktu bayar habis, stok dilepas",
-    "order.cancelled": "Dibatalkan, stok dilepas",
-    "payment.confirmed": "Uang masuk Rp{amount} ({reference})",
-    "payment.mismatch": "Uang masuk Rp{amount}, tagihan Rp{asked}: perlu dicek",
-    "goods.sent": "Barang sampai di pembeli ({lines} baris)",
-    "goods.undeliverable": "Barang tidak bisa dikirim",
-    "goods.sent_again": "Barang dikirim ulang",
-    "line.made": "Selesai dikerjakan manual",
-    "terms.sent": "SNK {product} versi {version} dikirim",
-    "review.served": "Diperiksa: barang tetap dikirim",
-    "review.refunded": "Diperiksa: uang Rp{amount} dikembalikan",
-}
+audit.describe(
+    {
+        "order.placed": "Pesanan dibuat, total Rp{total}",
+        "order.expired": "Waktu bayar habis, stok dilepas",
+        "order.cancelled": "Dibatalkan, stok dilepas",
+        "payment.confirmed": "Uang masuk Rp{amount} ({reference})",
+        "payment.mismatch": "Uang masuk Rp{amount}, tagihan Rp{asked}: perlu dicek",
+        "goods.sent": "Barang sampai di pembeli ({lines} baris)",
+        "goods.undeliverable": "Barang tidak bisa dikirim",
+        "goods.sent_again": "Barang dikirim ulang",
+        "line.made": "Selesai dikerjakan manual",
+        "line.waits": "Pembeli mau menunggu lebih lama",
+        "line.returned": "Pembeli minta uang kembali Rp{amount}",
+        "line.refund_account": "Pembeli menulis tujuan pengembalian uang",
+        "review.served": "Diperiksa: barang tetap dikirim",
+        "review.refunded": "Uang Rp{amount} dikembalikan",
+        "products.imported": "Produk diimpor: {products_added} baru, {products_changed} diperbarui",
+        "product.added": "Produk ditambah",
+        "product.changed": "Produk diubah",
+        "stock.added": "Stok ditambah: {added}, dilewati {skipped}",
+        "stock.changed": "Isi akun diganti, {holders} pembeli dikabari",
+        "stock.withdrawn": "Stok ditarik: {seats} slot",
+        "content.set": "Isi yang sama untuk semua diganti",
+    }
+)
 KINDS = {"goods": "barang", "invoice": "tagihan QR", "snk": "SNK", "notice": "kabar", "reply": "layar"}
 
 
@@ -47,37 +58,15 @@ def timeline(order: Order) -> list[Moment]:
 
 def _audited(order: Order) -> list[Moment]:
     rows = AuditRow.objects.filter(subject=f"order:{order.number}").order_by("id")[:SHOWN]
-    return [Moment(row.at, _sentence(row), _actor(row.actor)) for row in rows]
-
-
-def _actor(actor: str) -> str:
-    """`chat:…` is the buyer, `user:7` a person of the dashboard by name."""
-    kind, _, pk = actor.partition(":")
-    if kind == "chat":
-        return "pembeli"
-    if kind == "user":
-        user = get_user_model().objects.filter(pk=pk).first()
-        return user.get_username() if user else actor
-    return {"shop": "toko", "manage.py": "perintah"}.get(actor, actor)
-
-
-def _sentence(row: AuditRow) -> str:
-    template = SENTENCES.get(row.kind, row.kind)
-    try:
-        return template.format(
-            **{k: f"{v:,}".replace(",", ".") if isinstance(v, int) else v for k, v in row.data.items()}
-        )
-    except KeyError:
-        return template
+    return [Moment(row.at, audit.sentence(row), audit.actor_name(row.actor)) for row in rows]
 
 
 def _gateway(order: Order) -> list[Moment]:
     moments = []
     for payment in order.payments.all():
         if payment.shown_at:
-            moments.append(
-                Moment(payment.shown_at, f"QR {payment.reference} dibuat, Rp{payment.total_payment}", payment.gateway)
-            )
+            said = f"QR {payment.reference} dibuat, {rupiah(payment.total_payment or 0)}"
+            moments.append(Moment(payment.shown_at, said, payment.gateway))
         if payment.asked_at:
             moments.append(
                 Moment(

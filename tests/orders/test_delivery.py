@@ -6,8 +6,10 @@ import pytest
 from django.core.management import call_command
 
 from apps.base.incidents import Incident
+from apps.bot.chats import chat_of
 from apps.orders.models import Order, OrderLine, Variant
 from apps.orders.services import stock
+from apps.orders.services.cart import add_to_cart
 from apps.orders.services.stock import NewUnit
 from apps.snk.models import Dispatch, Terms
 from apps.snk.services import keep_terms
@@ -160,3 +162,19 @@ def test_english_is_complete(shop: Shop, spotify: Variant) -> None:
 def test_every_command_answers(shop: Shop, sari: Buyer, command: str) -> None:
     sari.says(command)
     assert sari.screen["keyboard"]
+
+
+def test_many_lines_with_long_names_go_as_one_document(shop: Shop, sari: Buyer) -> None:
+    """The goods alone would fit, but not with everything that is said around them."""
+    for n in range(12):
+        make_product(f"p{n}", name=f"Paket {n} " + "panjang " * 6, units=1, account_fields="email|password")
+        variant = Variant.objects.get(product__code=f"p{n}")
+        unit = variant.units.get()
+        unit.content = "x" * 280
+        unit.save()
+        add_to_cart(chat=chat_of(701), variant=variant, quantity=1)
+    sari.says("/keranjang").presses("Bayar semua").presses("QRIS")
+    shop.pays(sari.invoice_number())
+    sent = [m for m in sari.messages if m.get("document")]
+    assert len(sent) == 1
+    assert OrderLine.objects.filter(state="sent").count() == 12

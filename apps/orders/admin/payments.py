@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from apps.base.adminpages import ReadOnlyAdmin
 from apps.base.claims import revive
+from apps.orders.admin.orders import TO_DO
 from apps.orders.models import GatewayEvent, LedgerEntry, Payment
 
 
@@ -19,16 +20,21 @@ class PaymentAdmin(ReadOnlyAdmin):
         "amount",
         "total_payment",
         "received",
-        "review",
+        "money",
         "created_at",
         "next_at",
         "closed_at",
     )
-    list_filter = ("state", "review", "gateway")
+    list_filter = ("state", "gateway")
     search_fields = ("reference__iexact", "transaction__iexact")
     ordering = ("-id",)
-    exclude = ("qr",)
+    exclude = ("qr", "claimed_until", "rung_at", "review", "trouble_told")
+    readonly_fields = ("money",)
     actions = ("ask_again",)
+
+    @admin.display(description="perlu dicek")
+    def money(self, payment: Payment) -> str:
+        return TO_DO.get(payment.review, "")
 
     @admin.action(description="Tanya gateway lagi")
     def ask_again(self, request: HttpRequest, payments: QuerySet[Payment]) -> None:

@@ -44,3 +44,6 @@ class LedgerEntry(models.Model):
         verbose_name_plural = "buku kas"
         constraints = [models.CheckConstraint(condition=~Q(amount=0), name="ledger_amount")]
         triggers = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.get_account_display()} {self.amount}"

@@ -117,6 +117,9 @@ class OrderLine(Claimable):
         """Rupiah for the whole line."""
         return self.price * self.quantity
 
+    def __str__(self) -> str:
+        return f"{self.name} × {self.quantity}"
+
 
 class StockAlert(models.Model):
     """Somebody wants to hear when a variant can be bought again. Told once, then gone."""

@@ -105,6 +105,9 @@ class GatewayEvent(Claimable):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.gateway} · {self.reference or self.reason}"
+
 
 class RefusedCount(models.Model):
     """How many webhooks one gateway's address refused in one hour; only the first 100 are kept whole."""

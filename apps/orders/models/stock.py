@@ -42,6 +42,9 @@ class StockUnit(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"…{self.pk.hex[-8:]}"
+
 
 class Seat(models.Model):
     """What one buyer gets of a unit. The oldest is sold first, by `sequence`: a column of its own, so that the planner
@@ -83,3 +86,6 @@ class Seat(models.Model):
             ),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.number} · {self.get_state_display()}"

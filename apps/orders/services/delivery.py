@@ -16,14 +16,15 @@ from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.bot import outbox
 from apps.bot.models import OutboundMessage
-from apps.bot.texts import render
+from apps.bot.texts import plain, render
 from apps.orders.models import Kind, Order, OrderLine, Seat
 from apps.orders.services import durations, making, messages
 from apps.orders.services.ledger import post_delivered
 from apps.orders.states import LINE, ORDER, LineState, OrderState, PaymentState, SeatState, move
 
 TEXT_CHARS = 3500  # over this the goods go as a document
-LABELLED = 3  # units whose parts are named one by one; more would not fit
+MESSAGE_CHARS = 4096  # Telegram's own limit, for everything around them too
+LABELLED_CHARS = 600  # over this the parts of units are not named one by one: the message would not fit
 NAMED = 5  # lines named under a document: a caption has 1,024 characters
 
 GOODS_SENT = "apps.orders.tasks.goods_sent"
@@ -42,7 +43,7 @@ class Goods:
     def parts(self) -> list[list[tuple[str, str]]]:
         """Each unit's named parts (`email|password|pin`), to be copied one by one; empty without a template."""
         names = [name.strip() for name in self.line.product.account_fields.split("|") if name.strip()]
-        if not names or len(self.units) > LABELLED:
+        if not names:
             return []
         return [list(zip(names, _pieces(unit), strict=False)) for unit in self.units]
 
@@ -87,17 +88,27 @@ def send_goods(order: Order, lines: Sequence[OrderLine], *, occasion: str = "pai
     `occasion`: `paid` (its outcome moves the lines), `again` (asked for) or `changed` (the seller changed the account).
     """
     goods = goods_of(lines)
-    language = order.buyer.language
     units = [unit for part in goods for unit in part.units]
-    long = sum(len(unit) + 1 for unit in units) > TEXT_CHARS
-    shown = goods[:NAMED] if long else goods
-    text = render("goods", language, order=order, goods=shown, as_file=long, occasion=occasion,
-                  more=len(goods) - len(shown))  # fmt: skip
+    size = sum(len(unit) + 1 for unit in units)
+    text = _goods_text(order, goods, occasion, named=size <= LABELLED_CHARS)
+    long = size > TEXT_CHARS or len(plain(text)) > MESSAGE_CHARS
+    if long:
+        text = _goods_text(order, goods, occasion, as_file=True)
     news: dict[str, Any] = {}
     if occasion == "paid":
         news = {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
     # what was asked for again right now is no news, but still goods: it overtakes everything
     _send_text_or_file(order, text, "\n".join(units) if long else "", news)
+
+
+def _goods_text(
+    order: Order, goods: Sequence[Goods], occasion: str, *, as_file: bool = False, named: bool = False
+) -> str:
+    shown = goods[:NAMED] if as_file else goods
+    return render(
+        "goods", order.buyer.language, order=order, goods=shown, as_file=as_file, named=named, occasion=occasion,
+        more=len(goods) - len(shown),
+    )  # fmt: skip
 
 
 def _send_text_or_file(order: Order, text: str, document: str, news: dict[str, Any]) -> None:
@@ -210,7 +221,7 @@ def send_made(order: Order, line: OrderLine) -> None:
     news: dict[str, Any] = {"on_sent": MADE_SENT, "on_failed": MADE_FAILED, "about": f"made:{line.pk}"}
     too_long = len(line.made_text or "") > TEXT_CHARS
     as_file = line.made_file is not None or too_long
-    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=as_file, occasion="made")
+    text = _goods_text(order, goods_of([line]), "made", as_file=as_file)
     if line.made_file is not None:
         _send_made_file(order, line, text, news)
     else:
@@ -219,7 +230,7 @@ def send_made(order: Order, line: OrderLine) -> None:
 
 def send_file_again(order: Order, line: OrderLine) -> None:
     """The file made by hand once more, because the buyer asked."""
-    text = render("goods", order.buyer.language, order=order, goods=goods_of([line]), as_file=True, occasion="again")
+    text = _goods_text(order, goods_of([line]), "again", as_file=True)
     _send_made_file(order, line, text, {})
 
 
