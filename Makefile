@@ -31,7 +31,7 @@ bench: .venv/.dev ## figures of the hot paths, against the fakes
 	@$(PY) -m bench
 
 campaign: .venv/.dev ## the full counts of kills and races (long)
-	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency
+	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency tests/orders/test_walk.py
 
 lock: ## pin requirements.in and requirements-dev.in with hashes (needs uv)
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url -q -o requirements.txt

@@ -6,8 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ
 
 from apps.base.clock import shift_clock
+from apps.base.errands import Errand, send_errand
+from apps.base.queue import ticker
+from apps.base.queue.broker import BellBroker
 from apps.base.queue.ticker import tick
 from apps.bot import inbox, outbox
 from apps.bot.chats import chat_of
@@ -232,3 +239,36 @@ def test_an_update_that_only_waits_is_not_buried(shop: Shop, sari: Buyer, monkey
     assert waiting.dead_at is None
     shop.forward(seconds=21)
     assert len(sari.heard) == 2
+
+
+LOOPS = ("hashjoin", "mergejoin", "material", "hashagg", "sort", "memoize", "indexscan", "bitmapscan")
+
+
+@pytest.fixture
+def nested_loops(db: Any) -> None:
+    """The plan that PostgreSQL takes when it knows nothing of a table: the inner query once for every outer row."""
+    with connection.cursor() as cursor:
+        for way in LOOPS:
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+
+
+def test_a_line_takes_just_its_seats_whatever_the_plan(nested_loops: None, shop: Shop, sari: Buyer) -> None:
+    """A random walk sold 25 accounts to a buyer of two: LIMIT … FOR UPDATE in an IN ran again for every row."""
+    make_product("spotify", name="Spotify", units=25)
+    shop.pays(sari.orders("Spotify"))
+    assert Seat.objects.filter(state="sold").count() == 1
+    assert Seat.objects.filter(state="available").count() == 24
+
+
+def test_the_clock_and_the_broker_take_no_more_than_they_ask_for(
+    nested_loops: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OrmQ.objects.all().delete()
+    for n in range(20):
+        send_errand("apps.orders.tasks.tell_changed", n)
+    broker = BellBroker(list_key="autoorder")
+    OrmQ.objects.update(lock=timezone.now() - timedelta(seconds=1))
+    assert len(broker._take()) == Conf.BULK
+    Errand.objects.update(next_at=timezone.now() - timedelta(minutes=1))
+    monkeypatch.setattr(ticker, "BATCH", 5)
+    assert ticker.tick() == 5

@@ -17,9 +17,13 @@ log = logging.getLogger(__name__)
 BATCH = 500  # rows of one model a tick
 SECOND = 1.0
 
+# MATERIALIZED: inside an IN, a plan by nested loops would run the inner query again for every row, past its LIMIT
 STRIKE = """
+WITH chosen AS MATERIALIZED (
+  SELECT id FROM {table} WHERE next_at <= shop_now() ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
 UPDATE {table} SET rung_at = now(), next_at = shop_now() + make_interval(secs => %s)
-WHERE id IN (SELECT id FROM {table} WHERE next_at <= shop_now() ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED)
+WHERE id = ANY(ARRAY(SELECT id FROM chosen))
 RETURNING id
 """
 
@@ -34,7 +38,7 @@ def tick() -> int:
     rung = 0
     for model in ringing_models():
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(STRIKE.format(table=model._meta.db_table), [model.STEP.total_seconds(), BATCH])
+            cursor.execute(STRIKE.format(table=model._meta.db_table), [BATCH, model.STEP.total_seconds()])
             due = [row[0] for row in cursor.fetchall()]
             for pk in due:
                 ring_by_clock(model.BELL, pk)

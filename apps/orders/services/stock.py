@@ -20,10 +20,12 @@ from apps.orders.states import SEAT, SHARED_SEAT, SeatState, move
 BATCH = 2000
 TELL_BACK = "apps.orders.tasks.tell_back_in_stock"
 
+# MATERIALIZED: inside an IN, a plan by nested loops would run the inner query again for every row, past its LIMIT
 RESERVE = """
-UPDATE orders_seat SET state = 'reserved', line_id = %s
-WHERE id IN (SELECT id FROM orders_seat WHERE variant_id = %s AND state = 'available'
-             ORDER BY sequence LIMIT %s FOR UPDATE {skip})
+WITH chosen AS MATERIALIZED (
+  SELECT id FROM orders_seat WHERE variant_id = %s AND state = 'available' ORDER BY sequence LIMIT %s FOR UPDATE {skip}
+)
+UPDATE orders_seat SET state = 'reserved', line_id = %s WHERE id = ANY(ARRAY(SELECT id FROM chosen))
 RETURNING id
 """
 
@@ -65,8 +67,8 @@ def reserve(line: OrderLine) -> None:
     for skip in ("SKIP LOCKED", ""):
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(RESERVE.format(skip=skip), [line.pk, line.variant_id, line.quantity])
-                if cursor.rowcount < line.quantity:
+                cursor.execute(RESERVE.format(skip=skip), [line.variant_id, line.quantity, line.pk])
+                if cursor.rowcount != line.quantity:
                     raise _Short
                 return
         except _Short:
