@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from apps.bot.views import telegram_webhook
 from apps.ops import deadletters, settings_page
+from apps.ops.inside.views import inside
 from apps.ops.views import live, ready
 from apps.orders.views import payment_webhook
 
@@ -24,4 +25,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 if settings.SANDBOX:
-    urlpatterns.append(path("sandbox/", include("apps.sandbox.urls")))
+    urlpatterns += [path("sandbox/inside/", inside, name="inside"), path("sandbox/", include("apps.sandbox.urls"))]

@@ -12,20 +12,24 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-ASKABLE = re.compile(r"state|users|say|press|block|transactions|pay|faults|counters|file/[0-9a-f]{32}")
+ASKABLE = re.compile(r"state|users|say|press|upload|block|transactions|pay|faults|counters|file/[0-9a-f]{32}")
 SECONDS = 10
+
+
+def _page() -> dict[str, str]:
+    return {"store": settings.STORE_NAME, "zone": settings.TIME_ZONE}
 
 
 @require_safe
 @ensure_csrf_cookie
 def chat(request: HttpRequest) -> HttpResponse:
-    return render(request, "sandbox/chat.html", {"store": settings.STORE_NAME})
+    return render(request, "sandbox/chat.html", _page())
 
 
 @require_safe
 @ensure_csrf_cookie
 def gateway(request: HttpRequest) -> HttpResponse:
-    return render(request, "sandbox/gateway.html", {"store": settings.STORE_NAME})
+    return render(request, "sandbox/gateway.html", _page())
 
 
 def api(request: HttpRequest, what: str) -> HttpResponse:
@@ -35,7 +39,7 @@ def api(request: HttpRequest, what: str) -> HttpResponse:
     query = request.META.get("QUERY_STRING", "")
     url = f"{settings.SANDBOX_URL}/control/{what}{'?' + query if query else ''}"
     data = request.body if request.method == "POST" else None
-    call = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
+    call = urllib.request.Request(url, data=data, headers={"Content-Type": request.content_type or "application/json"})  # noqa: S310
     try:
         with urllib.request.urlopen(call, timeout=SECONDS) as answer:  # noqa: S310  # nosec B310: our own loopback address
             body, status, kind = answer.read(), answer.status, answer.headers.get_content_type()

@@ -18,7 +18,7 @@ from apps.bot.diagram import offered
 from apps.bot.models import ChatSession, InboundUpdate, OutboundMessage
 from apps.bot.router import all_routes
 from apps.orders.demo.catalogue import seed
-from apps.orders.models import Kind, OrderLine
+from apps.orders.models import Kind, OrderLine, Variant
 from apps.orders.services import delivery, limits
 from apps.orders.states import LineState
 from tests.conftest import make_product
@@ -48,9 +48,11 @@ class Walker:
             self.sari.says(self.dice.choice(ANSWERS[state]))
         elif chance < 0.07:
             self.sari.says(self.dice.choice(WORDS))
-        elif chance < 0.09:
+        elif chance < 0.10:
             self.pay_something()
-        elif chance < 0.12:
+        elif chance < 0.11:
+            self.buy_something()
+        elif chance < 0.13:
             self.let_time_pass()
         else:
             self.press_something()
@@ -69,11 +71,22 @@ class Walker:
         self.pressed[data.partition(":")[0]] += 1
         self.sari.presses_data(data, shown["message_id"])
 
+    def buy_something(self) -> None:
+        """Without hesitating for once: what is rare in a stroll (made by hand, shared, sold out) is met as well."""
+        code = self.dice.choice(["ml-diamond", "ml-diamond", "netflix", "canva"])
+        variant = self.dice.choice(list(Variant.objects.filter(product__code=code)))
+        self.sari.says("/start").presses_data(f"v:{variant.pk}:1").presses_data(f"buy:{variant.pk}:1")
+        if ChatSession.objects.get(chat=chat_of(701)).state == "answers":
+            self.sari.says("12345678").says("1234")
+        if ChatSession.objects.get(chat=chat_of(701)).state == "paying":
+            self.sari.presses("QRIS")
+            self.pay_something()
+
     def pay_something(self) -> None:
         known = self.shop.fakes.world.pakasir.transactions
         waiting = [row["order_id"] for row in known.values() if row["status"] == "pending"]
         if waiting:
-            self.shop.pays(self.dice.choice(waiting))
+            self.shop.pays(waiting[-1] if self.dice.random() < 0.8 else self.dice.choice(waiting))
 
     def let_time_pass(self) -> None:
         """A minute, a quarter, or weeks; the seller finishes some of what is made by hand."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,17 @@ if TYPE_CHECKING:
     from apps.sandbox.fakes.server import World
 
 
+def _preview(message: dict[str, Any]) -> str:
+    """One line for the list of people."""
+    kind = "📷 " if message.get("photo") else "📄 " if message.get("document") else ""
+    text = (
+        html.unescape(re.sub(r"<[^>]+>", "", message.get("text", "")))
+        if message.get("html")
+        else message.get("text", "")
+    )
+    return kind + " ".join(text.split())[:60]
+
+
 class Control:
     """Handlers over one world."""
 
@@ -20,22 +33,37 @@ class Control:
         self.world = world
 
     async def state(self, request: web.Request) -> web.Response:
-        """What changed since `since`: users, messages of one chat, answers to buttons."""
+        """What changed since `since`: people, messages of the chats named, answers to buttons."""
         telegram = self.world.telegram
-        since, chat = int(request.query.get("since", 0)), int(request.query.get("chat", 0))
-        messages = [m for m in telegram.chats[chat] if m["sequence"] > since] if chat else []
-        last = {
-            c: max((m["message_id"] for m in ms if m["from"] == "bot"), default=0) for c, ms in telegram.chats.items()
-        }
+        since = int(request.query.get("since", 0))
+        chats = [int(chat) for chat in request.query.getall("chat", [])]
+        now = time.monotonic()
         return web.json_response(
             {
                 "sequence": telegram.sequence,
-                "users": [{**user, "last": last.get(user["id"], 0)} for user in telegram.users.values()],
-                "messages": messages,
+                "users": [{**user, **self._newest(user["id"])} for user in telegram.users.values()],
+                "messages": [m for chat in chats for m in telegram.chats[chat] if m["sequence"] > since],
+                "reply_keyboards": {chat: self._reply_keyboard(chat) for chat in chats},
+                "typing": [chat for chat in chats if telegram.typing.get(chat, 0) > now],
                 "answers": [a for a in telegram.answers if a["sequence"] > since],
                 "commands": telegram.commands,
+                "ahead": self.world.faults.clock_ahead,
             }
         )
+
+    def _newest(self, chat: int) -> dict[str, Any]:
+        """For the list of people: what stands last, and which messages of the bot may be unread."""
+        shown = [m for m in self.world.telegram.chats[chat] if not m.get("deleted")]
+        recent = [m["message_id"] for m in shown[-30:] if m["from"] == "bot"]
+        return {"last": recent[-1] if recent else 0, "recent": recent, "preview": _preview(shown[-1]) if shown else ""}
+
+    def _reply_keyboard(self, chat: int) -> list[list[str]]:
+        """The rows of texts under the field; the last message that spoke of them decides."""
+        for message in reversed(self.world.telegram.chats[chat]):
+            if "reply_keyboard" in message and not message.get("deleted"):
+                rows: list[list[str]] = message["reply_keyboard"]
+                return rows
+        return []
 
     async def messages(self, request: web.Request) -> web.Response:
         """One chat only: cheap enough to be asked often."""
@@ -66,6 +94,13 @@ class Control:
         )
         return await self._done(update_id=update, at=at)
 
+    async def upload(self, request: web.Request) -> web.Response:
+        """A picture or document as the request's body, with `user`, `name` and perhaps `caption` in the query."""
+        name = request.query.get("name", "file")[:80]
+        caption = request.query.get("caption", "")[:1024]
+        update = self.world.telegram.send_file(int(request.query["user"]), await request.read(), name, caption)
+        return await self._done(update_id=update)
+
     async def press(self, request: web.Request) -> web.Response:
         body = await request.json()
         update = self.world.telegram.press(int(body["user"]), int(body["message_id"]), str(body["data"]))
@@ -93,7 +128,7 @@ class Control:
         txn = body.get("txn_id") or pakasir.by_order.get(str(body.get("order_id")), "")
         if txn not in pakasir.transactions:
             return web.json_response({"message": "no such transaction"}, status=404)
-        known = pakasir.pay(txn)
+        known = pakasir.pay(txn, amount=int(body["amount"]) if body.get("amount") else None)
         if self.world.session is not None:
             self.world.start(pakasir.ring(self.world.session, known))
         return await self._done()
@@ -122,6 +157,7 @@ def control_routes(world: World) -> list[web.RouteDef]:
         web.get("/control/messages", control.messages),
         web.post("/control/say", control.say),
         web.post("/control/say_all", control.say_all),
+        web.post("/control/upload", control.upload),
         web.post("/control/press", control.press),
         web.post("/control/block", control.block),
         web.get("/control/file/{name}", control.file),

@@ -139,16 +139,18 @@ class FakePakasir:
 
     def _public(self, known: dict[str, Any]) -> dict[str, Any]:
         said = {
-            "txn_id": known["txn_id"], "order_id": known["order_id"], "amount": known["amount"] + self.faults.status_amount,
+            "txn_id": known["txn_id"], "order_id": known["order_id"],
+            "amount": known.get("told_amount", known["amount"]) + self.faults.status_amount,
             "is_sandbox": not self.faults.status_flips_sandbox, "status": known["status"],
         }  # fmt: skip
         return {**said, "completed_at": stamp(known["completed_at"])} if known["completed_at"] else said
 
-    def pay(self, txn_id: str) -> dict[str, Any]:
-        """Somebody scans and pays; a canceled QR can still be paid, as at a real bank."""
+    def pay(self, txn_id: str, *, amount: int | None = None) -> dict[str, Any]:
+        """Somebody scans and pays; a canceled QR can still be paid, as at a real bank. `amount`: another than asked."""
         known = self._known(txn_id)
         if known["status"] != "completed":
-            known = self._record({**known, "status": "completed", "completed_at": self.faults.now()})
+            told = {} if amount is None else {"told_amount": amount}
+            known = self._record({**known, "status": "completed", "completed_at": self.faults.now(), **told})
         return known
 
     async def ring(self, session: aiohttp.ClientSession, known: dict[str, Any]) -> None:

@@ -31,6 +31,8 @@ METHODS: dict[str, tuple[set[str], set[str]]] = {  # method → required, allowe
     "editMessageReplyMarkup": ({"chat_id", "message_id"}, {"reply_markup"}),
     "deleteMessage": ({"chat_id", "message_id"}, set()),
     "answerCallbackQuery": ({"callback_query_id"}, {"text", "show_alert"}),
+    "sendChatAction": ({"chat_id", "action"}, set()),
+    "getFile": ({"file_id"}, set()),
 }
 LIMITED = {
     "sendMessage",
@@ -39,6 +41,13 @@ LIMITED = {
     "editMessageText",
     "editMessageCaption",
     "editMessageReplyMarkup",
+}
+
+ACTIONS = {"typing", "upload_photo", "upload_document"}  # those we use
+MARKUPS = {
+    "inline_keyboard": set(),
+    "keyboard": {"resize_keyboard", "one_time_keyboard", "is_persistent", "input_field_placeholder"},
+    "remove_keyboard": set(),
 }
 
 TAGS = {
@@ -112,6 +121,34 @@ def parse_html(text: str) -> str:
         )
     out.append(html.unescape(text[end:]))
     return "".join(out)
+
+
+def read_markup(raw: str | None) -> dict[str, Any]:
+    """What the message carries: `keyboard` (inline rows) and, when it changes, `reply_keyboard` (rows of texts).
+
+    Raises BadRequest.
+    """
+    if not raw:
+        return {"keyboard": []}
+    try:
+        markup = json.loads(raw)
+        kind = next(name for name in MARKUPS if name in markup)
+    except (ValueError, TypeError, StopIteration) as error:
+        raise BadRequest("Bad Request: can't parse reply keyboard markup JSON object") from error
+    if unknown := set(markup) - {kind} - MARKUPS[kind]:
+        raise BadRequest(f"Bad Request: unknown field {sorted(unknown)[0]} in reply_markup")
+    if kind == "inline_keyboard":
+        return {"keyboard": read_keyboard(raw)}
+    return {"keyboard": [], "reply_keyboard": [] if kind == "remove_keyboard" else _reply_rows(markup["keyboard"])}
+
+
+def _reply_rows(rows: Any) -> list[list[str]]:
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, list) and row for row in rows):
+        raise BadRequest("Bad Request: bad reply keyboard")
+    texts = [[button["text"] if isinstance(button, dict) else button for button in row] for row in rows]
+    if any(not isinstance(text, str) or not text for row in texts for text in row):
+        raise BadRequest("Bad Request: can't parse keyboard button: text is empty")
+    return texts
 
 
 def read_keyboard(raw: str | None) -> list[list[dict[str, str]]]:

@@ -86,6 +86,15 @@ async def bot_api(request: web.Request) -> web.StreamResponse:
     return web.json_response({"ok": True, "result": result})
 
 
+async def file_api(request: web.Request) -> web.Response:
+    """A file that a person sent, as getFile names it."""
+    world = request.app[WORLD]
+    content = world.telegram.journal.blob(request.match_info["name"])
+    if request.match_info["token"] != world.token or content is None:
+        return web.Response(status=404)
+    return web.Response(body=content, content_type="application/octet-stream")
+
+
 def cut(request: web.Request) -> web.Response:
     """Break the connection: the caller cannot know what happened."""
     if request.transport is not None:
@@ -158,6 +167,7 @@ def make_app(world: World) -> web.Application:
 
     app.cleanup_ctx.append(life)
     app.router.add_route("*", "/telegram/bot{token}/{method}", bot_api)
+    app.router.add_get("/telegram/file/bot{token}/files/{name}", file_api)
     app.router.add_route("*", "/pakasir/api/v2/{what}/{project}/{subject}", gateway_api)
     app.add_routes(control_routes(world))
     return app

@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.sandbox.fakes.journal import Journal
 from apps.sandbox.fakes.rules import (
+    ACTIONS,
     ANSWER,
     CAPTION,
     LIMITED,
@@ -19,9 +20,11 @@ from apps.sandbox.fakes.rules import (
     BadRequest,
     check_parameters,
     read_keyboard,
+    read_markup,
     read_text,
 )
 
+TYPING = 5.0  # seconds that an action is shown (Bot API: sendChatAction)
 MESSAGES_KEPT = 400  # of one chat, in memory and on the page
 
 
@@ -78,6 +81,7 @@ class FakeTelegram:
         self.sequence = 0
         self.sent = 0  # messages accepted since start, for benchmarks
         self.changed = asyncio.Condition()
+        self.typing: dict[int, float] = {}  # chat → until when the bot is seen typing (monotonic seconds)
         self._poller = 0
         for event in journal.replay():
             self._apply(event)
@@ -105,7 +109,8 @@ class FakeTelegram:
     def _on_edit(self, event: dict[str, Any]) -> None:
         message = self._find(event["chat_id"], event["message_id"])
         if message is not None:
-            message.update(event["values"], sequence=self.sequence)
+            edited = {"edited": True} if "text" in event["values"] else {}
+            message.update(event["values"], sequence=self.sequence, **edited)
 
     def _on_delete(self, event: dict[str, Any]) -> None:
         message = self._find(event["chat_id"], event["message_id"])
@@ -123,9 +128,16 @@ class FakeTelegram:
             update = self.pending.pop(update_id, None)
             if update is not None:
                 chat = chat_of(update)
+                self._mark_read(chat, update)
                 self.queues[chat].pop(update_id, None)
                 if not self.queues[chat]:
                     del self.queues[chat]
+
+    def _mark_read(self, chat: int, update: dict[str, Any]) -> None:
+        """The shop has it: what the person wrote gets its second tick."""
+        said = self._find(chat, (update.get("message") or {}).get("message_id", 0))
+        if said is not None:
+            said.update(read=True, sequence=self.sequence)
 
     def _on_webhook(self, event: dict[str, Any]) -> None:
         self.webhook = event["webhook"]
@@ -150,27 +162,33 @@ class FakeTelegram:
         self._record("update", update={"update_id": self.last_update + 1, **body})
         return self.last_update
 
-    def say(self, user_id: int, text: str, *, chat_id: int | None = None, extra: dict[str, Any] | None = None) -> int:
-        """A person writes; returns the update's id."""
+    def say(self, user_id: int, text: str, *, chat_id: int | None = None, extra: dict[str, Any] | None = None,
+            attached: dict[str, Any] | None = None) -> int:  # fmt: skip
+        """A person writes, perhaps with something `attached` for the page; returns the update's id."""
         place = user_id if chat_id is None else chat_id
         kind = "private" if place > 0 else "group"
         message_id = self.last_message + 1
-        self._record(
-            "message",
-            message={
-                "message_id": message_id,
-                "chat_id": place,
-                "from": "buyer",
-                "text": text,
-                "date": int(self.clock()),
-            },
-        )
+        shown = {"message_id": message_id, "chat_id": place, "from": "buyer", "text": text, "date": int(self.clock())}
+        self._record("message", message={**shown, **(attached or {})})
         person = self._person(user_id)
         chat = {"id": place, "type": kind, "first_name": person["first_name"]}
         if kind == "group":
             chat = {"id": place, "type": kind, "title": "Grup"}
         message = {"message_id": message_id, "date": int(self.clock()), "chat": chat, "from": person}
         return self._put_update(message={**message, **({"text": text} if text else {}), **(extra or {})})
+
+    def send_file(self, user_id: int, content: bytes, name: str, caption: str = "") -> int:
+        """A person sends a picture or a document; returns the update's id."""
+        blob = self.journal.keep_blob(content)
+        about = {"file_id": blob, "file_unique_id": blob, "file_size": len(content)}
+        if content.startswith((b"\x89PNG", b"\xff\xd8")):
+            extra: dict[str, Any] = {"photo": [{**about, "width": 800, "height": 600}]}
+            attached = {"photo": blob}
+        else:
+            extra = {"document": {**about, "file_name": name}}
+            attached = {"document": blob, "document_name": name}
+        words = {"caption": caption} if caption else {}
+        return self.say(user_id, "", extra={**extra, **words}, attached={**attached, "text": caption})
 
     def press(self, user_id: int, message_id: int, data: str) -> int:
         """A person presses an inline button; returns the update's id."""
@@ -225,6 +243,20 @@ class FakeTelegram:
     def _getMe(self, params: dict[str, Any]) -> Any:
         return {"id": 1000001, "is_bot": True, "first_name": "Toko", "username": "toko_bot"}
 
+    def _sendChatAction(self, params: dict[str, Any]) -> Any:
+        if params["action"] not in ACTIONS:
+            raise BadRequest("Bad Request: wrong parameter action in request")
+        self._check_chat(int(params["chat_id"]))
+        self.typing[int(params["chat_id"])] = time.monotonic() + TYPING
+        return True
+
+    def _getFile(self, params: dict[str, Any]) -> Any:
+        content = self.journal.blob(params["file_id"])
+        if content is None:
+            raise BadRequest("Bad Request: invalid file_id")
+        name = params["file_id"]
+        return {"file_id": name, "file_unique_id": name, "file_size": len(content), "file_path": f"files/{name}"}
+
     def _setMyCommands(self, params: dict[str, Any]) -> Any:
         self.commands = json.loads(params["commands"])
         return True
@@ -245,11 +277,12 @@ class FakeTelegram:
 
     def _send(self, params: dict[str, Any], **content: Any) -> Any:
         chat_id, message_id = int(params["chat_id"]), self.last_message + 1
-        keyboard = read_keyboard(params.get("reply_markup"))
+        markup = read_markup(params.get("reply_markup"))
         message = {
-            "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(self.clock()), "at": self.clock(),
-            "keyboard": keyboard, **content,
+            "message_id": message_id, "chat_id": chat_id, "from": "bot", "date": int(self.clock()), "at": time.time(),
+            **markup, **content,
         }  # fmt: skip
+        self.typing.pop(chat_id, None)
         self._record("message", message=message)
         result: dict[str, Any] = {
             "message_id": message_id,

@@ -1,28 +1,40 @@
-"use strict";
+/* The gateway's page: somebody's bank app. */
 
-const list = document.getElementById("transactions");
-const form = document.getElementById("faults");
+import { ask, clock, element, rupiah, tell } from "./shared.js";
+import { Switches } from "./switches.js";
+
 const wanted = new URLSearchParams(location.search).get("order");
+const list = document.getElementById("transactions");
+const bill = document.getElementById("bill");
 const LABELS = { pending: "menunggu", completed: "lunas", canceled: "dibatalkan" };
-const FAULTS = {
-  webhook_lost: "Kabar pembayaran hilang (webhook)",
-  gateway_down: "Gateway mati",
-  gateway_refuses_key: "Gateway menolak kunci",
-  telegram_down: "Telegram mati",
-  telegram_500: "Telegram menjawab 500",
-};
+const switches = new Switches(document.getElementById("switches"));
+let drawn = "";
 
-function draw(rows) {
-  const now = JSON.stringify(rows);
-  if (list.dataset.drawn === now) return;
-  list.dataset.drawn = now;
+const pay = (row, amount) => tell("pay", { txn_id: row.txn_id, amount }).then(refresh);
+
+function payButton(row, label) {
+  return element("button", { type: "button", "data-order": row.order_id, onclick: () => pay(row) }, label);
+}
+
+/* The QR that was scanned, as a bank app asks before it pays. */
+function drawBill(row) {
+  bill.hidden = !row;
+  if (!row) return;
+  const paid = row.status === "completed";
+  const other = element("input", { type: "number", min: "1", value: row.amount, "aria-label": "Nominal lain (rupiah)", id: "other-amount" });
+  bill.replaceChildren(
+    element("p", { className: "merchant" }, document.body.dataset.store), element("p", {}, row.order_id),
+    element("p", { className: "amount" }, rupiah(row.total_payment)),
+    paid ? element("p", { className: "state completed" }, "✓ Pembayaran berhasil. Kembali ke chat ya.") : payButton(row, `Bayar ${rupiah(row.total_payment)}`),
+    paid ? null : element("details", {}, element("summary", {}, "Bayar nominal lain"), other, " ", element("button", { type: "button", onclick: () => pay(row, Number(other.value)) }, "Bayar nominal ini")));
+}
+
+function drawList(rows) {
   list.replaceChildren();
   for (const row of rows.slice().reverse()) {
     const item = element("li", { className: row.order_id === wanted ? "wanted" : "" });
-    item.append(element("b", {}, row.order_id), " ", rupiah(row.total_payment), " ", element("span", { className: "state " + row.status }, LABELS[row.status] || row.status));
-    if (row.status !== "completed") {
-      item.append(element("button", { type: "button", "data-order": row.order_id, onclick: () => tell("pay", { txn_id: row.txn_id }).then(refresh) }, "Bayar"));
-    }
+    item.append(element("b", {}, row.order_id), " ", rupiah(row.total_payment), " ", element("span", { className: "state " + row.status }, LABELS[row.status] || row.status), element("small", {}, clock(row.created)));
+    if (row.status !== "completed") item.append(payButton(row, "Bayar"));
     list.append(item);
   }
   if (!rows.length) list.append(element("li", {}, "Belum ada tagihan. Beli sesuatu dulu di halaman Chat."));
@@ -30,23 +42,17 @@ function draw(rows) {
 
 async function refresh() {
   try {
-    draw((await ask("transactions")).transactions);
+    const rows = (await ask("transactions")).transactions;
+    const now = JSON.stringify(rows);
+    if (now === drawn || document.activeElement.id === "other-amount") return;
+    drawn = now;
+    drawBill(rows.find((row) => row.order_id === wanted));
+    drawList(rows);
   } catch {
     /* the next round tries again */
   }
 }
 
-async function drawFaults() {
-  const faults = await ask("faults");
-  form.replaceChildren();
-  for (const [name, label] of Object.entries(FAULTS)) {
-    const box = element("input", { type: "checkbox", id: name });
-    box.checked = faults[name];
-    box.addEventListener("change", () => tell("faults", { [name]: box.checked }));
-    form.append(element("div", {}, box, element("label", { for: name }, " " + label)));
-  }
-}
-
 setInterval(refresh, 1000);
 refresh();
-drawFaults();
+switches.refresh();
