@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-ASKABLE = re.compile(r"state|users|say|press|upload|block|transactions|pay|faults|counters|file/[0-9a-f]{32}")
+ASKABLE = re.compile(r"state|messages|users|say|press|upload|block|transactions|pay|faults|counters|file/[0-9a-f]{32}")
 SECONDS = 10
 
 

@@ -53,7 +53,9 @@ def page(chromium: Any, live: Live) -> Iterator[Page]:
     made.on("console", lambda m: complaints.append(f"{m.text} {m.location.get('url')}") if m.type == "error" else None)
     yield made
     context.close()
-    assert complaints == []
+    # a page that outlives a restart of the shop is told so by the browser
+    restarts = ("502 (Bad Gateway)", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    assert [said for said in complaints if not any(word in said for word in restarts)] == []
 
 
 @pytest.fixture

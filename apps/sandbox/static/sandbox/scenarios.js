@@ -28,7 +28,7 @@ export const SCENARIOS = [
   },
   {
     id: "telegram-down", title: "Telegram mati", about: "Dibayar saat Telegram mati: barang menunggu di antrean, lalu terkirim sendiri.",
-    steps: [["stock", "spotify", 20], ["buyer", "A"], ...WALK("A", "Spotify Premium"), ["fault", { telegram_down: true }], ["pay", "A"], ["wait", 4], ["unseen", "A", "Ini barangnya"], ["fault", { telegram_down: false }], ["see", "A", "Ini barangnya"]],
+    steps: [["stock", "spotify", 20], ["buyer", "A"], ...WALK("A", "Spotify Premium"), ["fault", { telegram_down: true }], ["pay", "A"], ["wait", 0.8], ["unseen", "A", "Ini barangnya"], ["fault", { telegram_down: false }], ["see", "A", "Ini barangnya"]],
   },
   {
     id: "restart", title: "Mati di tengah jalan", about: "Semua proses dimatikan paksa saat pembayaran masuk: pesanan lanjut sendiri.",
@@ -40,6 +40,6 @@ export const SCENARIOS = [
   },
   {
     id: "renewal", title: "Akun bersama & perpanjang", about: "Beli slot, diingatkan sebelum habis, perpanjang, akunnya tetap sama.",
-    steps: [["buyer", "A"], ...WALK("A", "Netflix Premium"), ["pay", "A"], ["see", "A", "Berlaku sampai"], ["clock", 39_600], ["clock", 1_440], ["see", "A", "Perpanjang sebelum itu"], ["press", "A", "Perpanjang"], ["press", "A", "QRIS"], ["see", "A", "Bayar sebelum"], ["pay", "A"], ["see", "A", "akunnya tetap yang sama"]],
+    steps: [["buyer", "A"], ...WALK("A", "Netflix Premium"), ["pay", "A"], ["see", "A", "Berlaku sampai"], ["wait", 4], ["clock", 39_600], ["clock", 1_440], ["see", "A", "Perpanjang sebelum itu"], ["press", "A", "Perpanjang"], ["press", "A", "QRIS"], ["see", "A", "Bayar sebelum"], ["pay", "A"], ["see", "A", "akunnya tetap yang sama"]],
   },
 ];
