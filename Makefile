@@ -40,6 +40,10 @@ lock: ## pin requirements.in and requirements-dev.in with hashes (needs uv)
 map: .venv/.run ## draw the dialogue map from the code
 	@$(PY) manage.py drawdialogue --write
 
+screenshots: .venv/.dev ## take the pictures of the README from a sandbox
+	@sh deploy/chromium.sh
+	@$(PY) -m tests.screenshots
+
 locale: .venv/.dev ## compile locale/*/LC_MESSAGES/django.po
 	@$(PY) -m tests.compile_locale
 

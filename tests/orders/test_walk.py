@@ -24,7 +24,7 @@ from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
 WALKS = 4  # each a test of its own, so that they run beside each other
-TAPS = 10_000 // WALKS if os.environ.get("CAMPAIGN") else 350
+TAPS = 10_000 // WALKS if os.environ.get("CAMPAIGN") else 200
 WORDS = (
     "/start", "/bantuan", "/batal", "/bahasa", "/pesanan", "/cari netflix", "/cari", "/keranjang", "/help", "/cancel",
     "netflix", "halo", "12345678", "1234", "DANA 0812 Sari", "<b>x", "/apa", "😀", "x" * 300, "5", "/start@toko_bot abc",

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from apps.sandbox.fakes.faults import Faults
 from apps.sandbox.fakes.journal import Journal
+from apps.sandbox.fakes.limits import Answer
 from apps.sandbox.fakes.pakasir import FakePakasir, Refusal, fee_of
 from apps.sandbox.fakes.rules import BadRequest, parse_html, read_keyboard
-from apps.sandbox.fakes.telegram import Answer, FakeTelegram
+from apps.sandbox.fakes.telegram import FakeTelegram
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from apps.sandbox.fakes.telegram import Answer, FakeTelegram
+from apps.sandbox.fakes.limits import Answer
+from apps.sandbox.fakes.telegram import FakeTelegram
 
 CONNECTIONS = 40
 FIRST_WAIT = 0.2

@@ -13,8 +13,9 @@ from apps.sandbox.fakes.control import control_routes
 from apps.sandbox.fakes.courier import Courier
 from apps.sandbox.fakes.faults import Faults
 from apps.sandbox.fakes.journal import Journal
+from apps.sandbox.fakes.limits import Answer
 from apps.sandbox.fakes.pakasir import FakePakasir, Refusal
-from apps.sandbox.fakes.telegram import Answer, FakeTelegram
+from apps.sandbox.fakes.telegram import FakeTelegram
 
 UPLOAD_BYTES = 50_000_000
 
