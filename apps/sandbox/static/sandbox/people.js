@@ -19,7 +19,7 @@ export class People {
     if (now === this.drawn) return;
     this.drawn = now;
     const focused = document.activeElement && document.activeElement.dataset.who;
-    this.node.replaceChildren(...users.map((user) => this.entry(user, open)), element("button", { type: "button", className: "add", "data-who": "add", onclick: () => this.on.add() }, "＋ Pembeli baru"));
+    this.node.replaceChildren(...users.map((user) => this.entry(user, open)), element("button", { type: "button", className: "add", "data-who": "add", onclick: () => this.on.add() }, "+ Pembeli baru"));
     const again = focused && this.node.querySelector(`[data-who="${focused}"]`);
     if (again) again.focus();
   }
