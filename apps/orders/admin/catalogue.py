@@ -43,6 +43,13 @@ class VariantInline(TabularInline):
     min_num = 1
     fields = ("name", "price", "cost", "duration_days", "seats_per_unit", "content_limit", "is_active", "position")
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The table has its labels in the head only: each field says its own to a screen reader."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = str(db_field.verbose_name)
+        return field
+
 
 class ProductForm(forms.ModelForm):
     photo = forms.FileField(
