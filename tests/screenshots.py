@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.conftest import ARGUMENTS, chromium_program
 from tests.live import Live
 from tests.plugin import ROOT
 
@@ -61,7 +60,7 @@ def take_phone(page: Page) -> None:
 
 def main() -> int:
     """0 when every picture was taken."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = chromium_program()
     if program is None:
         print("Chromium is missing: apt install chromium", file=sys.stderr)
         return 2

@@ -23,6 +23,11 @@ ARGUMENTS = [
 SHOTS = ROOT / "var" / "screenshots"
 
 
+def chromium_program() -> str | None:
+    """Where Debian's Chromium is, or another's; None when there is none."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: Any) -> Iterator[Live]:
     shop = Live(tmp_path_factory.mktemp("browser"))
@@ -35,7 +40,7 @@ def live(tmp_path_factory: Any) -> Iterator[Live]:
 def chromium() -> Iterator[Any]:
     if os.environ.get("NO_BROWSER") == "1":
         pytest.skip("NO_BROWSER=1")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = chromium_program()
     assert program, "Chromium is missing: apt install chromium, or NO_BROWSER=1"
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=program, args=ARGUMENTS)

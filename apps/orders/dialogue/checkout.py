@@ -128,16 +128,14 @@ def pay(talk: Talk) -> Reply:
 
 def _sold_out(talk: Talk, line: OrderLine) -> Reply:
     """Somebody was faster; nothing was charged."""
-    reply = _no(talk, "sold_out", line=line)
     with translation.override(talk.chat.language):
         wish = [Button(_("Kabari saya"), f"wish:{line.variant_id}")]
-    assert reply.screen is not None  # noqa: S101  # nosec B101: `_no` always shows one
-    return replace(reply, screen=replace(reply.screen, rows=[wish, *reply.screen.rows]))
+    return _no(talk, "sold_out", wish, line=line)
 
 
-def _no(talk: Talk, template: str, **context: Any) -> Reply:
-    """Why not; nothing was charged."""
+def _no(talk: Talk, template: str, *first: list[Button], **context: Any) -> Reply:
+    """Why not; nothing was charged. Rows given come `first`."""
     with translation.override(talk.chat.language):
-        rows = [[Button(_("Keranjang"), "cart"), Button(_("Lihat produk lain"), "all:0")]]
+        rows = [*first, [Button(_("Keranjang"), "cart"), Button(_("Lihat produk lain"), "all:0")]]
         rows.append([Button(_("Pesanan saya"), "mine:0"), home_button()])
     return Reply(screen=Screen(talk.say(f"refusals/{template}", **context), rows), state="")

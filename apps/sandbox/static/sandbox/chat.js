@@ -37,7 +37,6 @@ function show(user, beside = false) {
   const kept = beside ? phones.slice(-(room() - 1) || phones.length) : [];
   phones = [...(room() > 1 ? kept : []), new Phone(user, store, () => putAway(user.id))];
   sequence = 0;
-  phones.forEach((phone) => (phone.newest = phone.newest || 0));
   draw();
 }
 
