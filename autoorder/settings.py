@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environ import FileAwareEnv
 
@@ -209,6 +210,7 @@ UNFOLD = {
     "SITE_TITLE": STORE_NAME,
     "SITE_HEADER": STORE_NAME,
     "SITE_SYMBOL": "storefront",
+    "STYLES": [lambda request: static("base/admin.css")],
     "SIDEBAR": {
         "show_search": True,
         "navigation": [

@@ -1,4 +1,4 @@
-"""The audit log in the dashboard."""
+"""The audit log in the dashboard, and the people who may enter it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import re
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_q.models import Failure, OrmQ, Schedule, Success
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from apps.base.adminpages import ReadOnlyAdmin
 from apps.base.audit import SENTENCES, AuditRow, actor_name, sentence
@@ -17,6 +21,18 @@ HOLES = re.compile(r"\{\w+\}")
 
 for queue_rows in (Schedule, Success, Failure, OrmQ):  # only bells: what matters are our own rows
     admin.site.unregister(queue_rows)
+admin.site.unregister((User, Group))  # Django's own forms know nothing of unfold
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin, ModelAdmin):
+    """Who may enter the dashboard."""
+
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    list_display = ("username", "email", "is_active", "last_login")
+    list_filter = ("is_active",)
+    fieldsets = ((None, {"fields": ("username", "password", "email", "is_active", "is_staff", "is_superuser")}),)
+    filter_horizontal = ()
 
 
 class KindFilter(admin.SimpleListFilter):

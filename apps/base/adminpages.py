@@ -25,6 +25,16 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
+class NamedFields:
+    """For tables of fields, whose labels stand in the head only: each field says its own to a screen reader."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if field is not None:
+            field.widget.attrs["aria-label"] = str(db_field.verbose_name)
+        return field
+
+
 def sent_bytes(request: HttpRequest) -> bytes:
     """What a form brought: its file, else its text."""
     upload: Any = request.FILES.get("file")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from tests.live import Live
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("kills")]
 
 ORDERS = 200 if os.environ.get("CAMPAIGN") else 16
+SIDE_BY_SIDE = 4
 VICTIMS = [
     "web", "web/0", "worker", "worker/0", "worker/1", "worker/2", "worker/5", "worker/6", "bot", "watch", "sandbox", "postgres",
 ]  # fmt: skip
@@ -50,18 +53,25 @@ def test_orders_survive_every_kill(shop: Live) -> None:
             except OSError:
                 continue
 
-    thread = threading.Thread(target=reaper)
-    thread.start()
+    numbers = itertools.count(2000)
     paid: dict[int, str] = {}
-    try:
+
+    def buyers() -> None:
+        """One buyer after the other, until enough have paid and everything has been killed once."""
         while len(paid) < ORDERS or len(killed) < len(VICTIMS):
-            user = 2000 + len(paid)
+            user = next(numbers)
             number = walk(shop, user)
             shop.insist("pay", order_id=number)
             paid[user] = number
-    finally:
-        over.set()
-        thread.join()
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE + 1) as people:
+        death = people.submit(reaper)
+        try:
+            for walked in [people.submit(buyers) for _ in range(SIDE_BY_SIDE)]:
+                walked.result()
+        finally:
+            over.set()
+        death.result()
     for user, number in paid.items():
         shop.goods(user, number, seconds=150)
     seats = shop.sql("SELECT count(*), count(DISTINCT line_id) FROM orders_seat WHERE state = 'sold'")

@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from apps.base import audit
-from apps.base.adminpages import actor_of, page_context, sent_bytes
+from apps.base.adminpages import NamedFields, actor_of, page_context, sent_bytes
 from apps.base.errands import send_errand
 from apps.base.words import said
 from apps.bot.services import BadPicture, keep_picture
@@ -31,24 +31,17 @@ WORKBOOK = b"xlsx;base64,"  # before a workbook in the confirmation's text
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):
+class CategoryAdmin(NamedFields, ModelAdmin):
     list_display = ("name", "emoji", "position")
     list_editable = ("position",)
     search_fields = ("name",)
 
 
-class VariantInline(TabularInline):
+class VariantInline(NamedFields, TabularInline):
     model = Variant
     extra = 0
     min_num = 1
     fields = ("name", "price", "cost", "duration_days", "seats_per_unit", "content_limit", "is_active", "position")
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """The table has its labels in the head only: each field says its own to a screen reader."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None:
-            field.widget.attrs["aria-label"] = str(db_field.verbose_name)
-        return field
 
 
 class ProductForm(forms.ModelForm):
