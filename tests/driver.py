@@ -18,6 +18,8 @@ from apps.base.queue.ticker import tick
 from apps.bot.client import Telegram
 from apps.bot.sender import desk
 from apps.bot.sender.packing import pack
+from apps.orders.models import Order
+from apps.orders.services.review import debts_of
 from tests.fakes import Fakes
 
 ROUNDS = 60
@@ -86,6 +88,12 @@ class Buyer:
         photos = [m for m in self.messages if m.get("photo") and "AO-" in m["text"]]
         assert photos, f"no invoice; heard {self.heard[-2:]}"
         return re.search(r"AO-\w+", photos[-1]["text"]).group()  # type: ignore[union-attr]
+
+
+def debts(order_id: Any) -> list[str]:
+    """Everything that could be given back of an order, as the dashboard names it."""
+    order = Order.objects.get(pk=order_id)
+    return [debt.key for debt in debts_of(order, order.payments.order_by("id"))]
 
 
 class Shop:

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from apps.base.adminpages import actor_of, page_context
 from apps.base.stored import ALL, Setting
-from apps.orders.services import durations, front, hours
+from apps.orders.services import alerts, durations, front, hours
 
 FIRST = (  # what is changed most, on top
     front.SHOP_CLOSED, front.CLOSED_NOTE, front.CONTACT, hours.OPENS, hours.CLOSES, hours.QUIET_FROM, hours.QUIET_TO,
@@ -29,6 +29,9 @@ class TimeOfDay(forms.TimeField):
         found = super().clean(str(value).replace(".", ":"))
         return f"{found:%H:%M}"
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return str(initial) != str(data).replace(".", ":")
+
 
 def labelled() -> list[Setting[Any]]:
     """The settings of the page, in its order."""
@@ -37,7 +40,12 @@ def labelled() -> list[Setting[Any]]:
 
 def field_of(setting: Setting[Any]) -> forms.Field:
     """A form field for one setting, with its present value."""
-    about: dict[str, Any] = {"label": setting.label, "help_text": setting.help, "initial": setting.get()}
+    about: dict[str, Any] = {
+        "label": setting.label,
+        "help_text": setting.help,
+        "initial": setting.get(),
+        "show_hidden_initial": True,
+    }
     if isinstance(setting.default, bool):
         return forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget, **about)
     if isinstance(setting.default, int):
@@ -59,9 +67,12 @@ class SettingsForm(forms.Form):
 
     def save(self, actor: str) -> list[str]:
         """Store what changed; returns the labels."""
-        changed = [setting for setting in labelled() if self.cleaned_data[setting.name] != setting.get()]
+        touched = set(self.changed_data)  # against what the page showed: a tab left open changes nothing back
+        changed = [s for s in labelled() if s.name in touched and self.cleaned_data[s.name] != s.get()]
         for setting in changed:
             setting.set(self.cleaned_data[setting.name], actor=actor)
+        if front.SHOP_CLOSED in changed and not front.SHOP_CLOSED.get():
+            alerts.shop_opened()
         return [setting.label for setting in changed]
 
 

@@ -48,10 +48,22 @@ def unbalanced_ledger() -> Iterable[str]:
     for order, amount in LedgerEntry.objects.values_list("order").annotate(held=held).filter(held__lt=0):
         yield f"order {order}: {amount} held, more went out than came in"
     with connection.cursor() as cursor:
+        cursor.execute(FORGOTTEN)
+        for number, amount in cursor.fetchall():
+            yield f"{number}: {amount} held although nothing waits for a hand"
         cursor.execute(COMPARE)
         for number, received, confirmed, sent, delivered in cursor.fetchall():
             yield f"{number}: received {received}, booked {confirmed}; sent {sent}, booked {delivered}"
 
+
+FORGOTTEN = """
+SELECT o.number, SUM(l.amount) FROM orders_ledgerentry l JOIN orders_order o ON o.id = l.order_id
+WHERE l.account = 'held' AND o.state IN ('delivered', 'refunded')
+  AND NOT EXISTS (SELECT 1 FROM orders_payment p WHERE p.order_id = o.id AND p.review <> '')
+  AND NOT EXISTS (SELECT 1 FROM orders_orderline i WHERE i.order_id = o.id AND i.state = 'returned'
+                  AND i.refunded_at IS NULL)
+GROUP BY o.id, o.number HAVING SUM(l.amount) <> 0
+"""
 
 COMPARE = """
 SELECT o.number, p.received, l.confirmed, i.sent, l.delivered

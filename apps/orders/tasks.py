@@ -180,6 +180,11 @@ def tell_changed(line_id: str) -> None:
     holders.tell_changed(UUID(line_id))
 
 
+def changed_failed(about: str) -> None:
+    """Rung by the sender: the new text of a shared account cannot be brought."""
+    holders.note_untold(UUID(about.partition(":")[2]))
+
+
 def tell_back_in_stock(variant_id: str) -> None:
     """Stock came back: those who asked hear."""
     alerts.tell(int(variant_id))
@@ -209,6 +214,7 @@ def made_failed(about: str) -> None:
 
 def send_undelivered(chat_id: str) -> None:
     """A buyer who had blocked the bot writes again."""
+    holders.tell_untold(UUID(chat_id))
     delivery.send_undelivered(UUID(chat_id))
 
 
@@ -226,6 +232,11 @@ def tell_made_waits(key: str) -> None:
     _tell_about_line("made_waits", key)
 
 
+def tell_made_called_off(key: str) -> None:
+    """Staff hear that the buyer took the money back: nothing is to be made any more."""
+    _tell_about_line("made_called_off", key)
+
+
 def tell_refund_account(key: str) -> None:
     """Staff hear where the buyer wants the money; `key` is the line and the occasion."""
     _tell_about_line("money_back_account", key)
@@ -234,4 +245,4 @@ def tell_refund_account(key: str) -> None:
 def _tell_about_line(template: str, key: str) -> None:
     line = OrderLine.objects.select_related("order").get(pk=UUID(key.partition(":")[0]))
     where = making.where_to_work(line.order)
-    news.tell_staff(template, about=f"{template[:12]}:{key}", line=line, order=line.order, where=where)
+    news.tell_staff(template, about=f"{template}:{key}", line=line, order=line.order, where=where)

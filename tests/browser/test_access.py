@@ -64,7 +64,9 @@ def dashboard(page: Page, live: Live) -> Page:
 
 def test_this_check_can_fail(page: Page) -> None:
     page.goto("/sandbox/")
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=/favicon.ico><p style=width:900px>lebar</p>')")
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=/favicon.ico><p style=width:900px>lebar</p>')"
+    )
     assert any("image-alt" in found for found in found_by_axe(page))
     page.goto("/sandbox/gateway/")
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=width:900px>lebar</p>')")
@@ -117,7 +119,8 @@ def test_the_dashboard(dashboard: Page, live: Live, number: str) -> None:
     seen = 0
     for address in pages_of_the_dashboard(live):
         answer = dashboard.goto(address)
-        assert answer is not None and answer.status == 200, address
+        assert answer is not None
+        assert answer.status == 200, address
         found += found_by_axe(dashboard) + too_wide(dashboard)
         seen += 1
     assert seen > 40

@@ -12,7 +12,7 @@ from django.urls import reverse
 from apps.bot.models import InboundUpdate, OutboundMessage
 from apps.orders.models import GatewayEvent, Kind, Order, Product, Seat, Variant
 from tests.conftest import make_product
-from tests.driver import Buyer, Shop
+from tests.driver import Buyer, Shop, debts
 
 
 @pytest.fixture
@@ -75,8 +75,13 @@ def test_money_given_back_is_booked_once(owner: Client, shop: Shop, sari: Buyer,
     shop.forward(minutes=17)
     order = Order.objects.get()
     act = reverse("admin:orders_order_act", args=[order.pk, "kembalikan"])
+    shown = owner.get(act).content.decode()
+    assert "Rp18.000" in shown
+    assert "uang telat" in shown
     owner.post(act)
-    owner.post(act)
+    assert Order.objects.get().state == "needs_review", "nothing ticked, nothing done"
+    owner.post(act, {"yang": debts(order.pk)})
+    owner.post(act, {"yang": debts(order.pk)})
     shop.settle()
     order.refresh_from_db()
     assert order.state == "refunded"
@@ -209,5 +214,5 @@ def test_what_waits_for_a_hand_is_found(owner: Client, shop: Shop, sari: Buyer, 
     assert "kembalikan uang" in shown
     order = Order.objects.get(number=made)
     assert "DANA 0812" in owner.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
-    owner.post(reverse("admin:orders_order_act", args=[order.pk, "kembalikan"]))
+    owner.post(reverse("admin:orders_order_act", args=[order.pk, "kembalikan"]), {"yang": debts(order.pk)})
     assert Order.objects.get(number=made).state == "refunded"

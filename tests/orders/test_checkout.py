@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment, Seat, Variant
-from apps.orders.services import stock
+from apps.orders.services import front, stock
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
@@ -197,14 +197,21 @@ class TestHoarding:
             make_product(code, units=1, name=f"Produk {code}")
         sari.orders("Produk a")
         sari.orders("Produk b")
-        sari.says("/start").presses("Semua produk").presses("Produk c").presses("Beli").presses("QRIS")
+        sari.says("/start").presses("Semua produk").presses("Produk c").presses("Beli")
         assert "Masih ada 2 pesanan" in sari.heard[-1]
+
+    def test_the_last_press_asks_again(self, shop: Shop, sari: Buyer, spotify: Variant) -> None:
+        sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli")
+        front.SHOP_CLOSED.set(True, actor="test")
+        sari.presses("QRIS")
+        assert "Toko sedang tutup" in sari.heard[-1]
+        assert held() == 0
 
     def test_a_new_buyer_takes_one_of_small_stock(self, shop: Shop, sari: Buyer) -> None:
         make_product("spotify", units=99, name="Spotify")
-        sari.says("/start").presses("Semua produk").presses("Spotify").presses("+").presses("Beli").presses("QRIS")
+        sari.says("/start").presses("Semua produk").presses("Spotify").presses("+").presses("Beli")
         assert "Untuk pembelian pertama, ambil 1 dulu" in sari.heard[-1]
-        sari.orders("Spotify")
+        sari.presses("Ambil 1").presses("Beli").presses("QRIS")
         assert held() == 1
 
     def test_two_percent_of_large_stock(self, shop: Shop, sari: Buyer) -> None:
@@ -230,7 +237,7 @@ class TestHoarding:
             sari.orders("Spotify")
             shop.forward(minutes=16)
             assert held() == 0
-            sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli").presses("QRIS")
+            sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli")
             assert "bisa dipesan lagi mulai" in sari.heard[-1]
             assert held() == 0
             shop.forward(minutes=wait)
@@ -239,9 +246,10 @@ class TestHoarding:
         make_product("spotify", units=10, name="Spotify")
         minutes = 0
         for _ in range(8):
-            sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli").presses("QRIS")
-            if not held():
+            sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli")
+            if "bisa dipesan lagi" in sari.heard[-1]:
                 break
+            sari.presses("QRIS")
             shop.forward(minutes=14)
             sari.presses("Batalkan")
             minutes += 14

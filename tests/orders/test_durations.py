@@ -7,10 +7,12 @@ import io
 import pytest
 from django.core.management import call_command
 
-from apps.orders.models import Order, OrderLine, Seat, StockUnit, Variant
-from apps.orders.services import holders, hours
+from apps.orders.gateways.base import Status, Truth
+from apps.orders.models import Order, OrderLine, Payment, Seat, StockUnit, Variant
+from apps.orders.services import alerts, front, holders, hours
+from apps.orders.services.payment import confirm
 from apps.orders.services.review import serve_reviewed_order
-from apps.orders.services.stock import NewUnit, add_units
+from apps.orders.services.stock import NewUnit, add_units, withdraw_unit
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
@@ -184,3 +186,141 @@ def test_who_asked_hears_that_it_is_back(shop: Shop, sari: Buyer, dewi: Buyer, s
     add_units(variant=spotify, units=[NewUnit("baru-2")], actor="test")
     shop.settle()
     assert len([t for t in sari.heard if "ada lagi, Rp18.000" in t]) == 1, "told once"
+
+
+class TestNotYetArrived:
+    """The buyer has blocked the bot when the goods come."""
+
+    def gone(self, shop: Shop, buyer: Buyer, *, away: bool) -> None:
+        shop.fakes.do(lambda: shop.fakes.world.telegram.block(buyer.number, away))
+
+    def test_the_days_count_from_when_the_goods_arrive(self, shop: Shop, sari: Buyer, netflix: Variant) -> None:
+        number = sari.orders("Netflix")
+        self.gone(shop, sari, away=True)
+        shop.pays(number)
+        line = OrderLine.objects.get()
+        assert line.state == "undeliverable"
+        shop.forward(days=40)
+        assert Seat.objects.get(line=line).state == "sold", "not freed and sold to another"
+        self.gone(shop, sari, away=False)
+        sari.says("/start")
+        line.refresh_from_db()
+        assert "netflix-00001@contoh.id" in goods(sari)[-1]
+        assert line.state == "sent"
+        assert line.ends_at is not None
+        assert line.sent_at is not None
+        assert (line.ends_at - line.sent_at).days == 30
+        books_hold()
+
+    def test_a_line_without_its_seats_sends_nothing(self, shop: Shop, sari: Buyer, netflix: Variant) -> None:
+        number = sari.orders("Netflix")
+        Seat.objects.filter(state="reserved").update(state="available", line=None)
+        shop.pays(number)
+        assert not goods(sari)
+        assert Order.objects.get().paid_at is None, "nothing of the settling is kept; it is tried again"
+        Seat.objects.filter(pk=Seat.objects.order_by("id").values("pk")[:1]).update(
+            state="reserved", line=OrderLine.objects.get()
+        )
+        shop.forward(minutes=1)
+        assert goods(sari)
+
+    def test_a_holder_who_was_away_gets_the_new_text(self, shop: Shop, sari: Buyer, netflix: Variant) -> None:
+        buy(shop, sari)
+        self.gone(shop, sari, away=True)
+        holders.change_unit(unit=StockUnit.objects.get(), content="baru@contoh.id", labels=[], actor="user:1")
+        shop.settle()
+        self.gone(shop, sari, away=False)
+        sari.says("/start")
+        assert "baru@contoh.id" in goods(sari)[-1]
+        assert not OrderLine.objects.filter(untold=True).exists()
+        sari.says("/start")
+        assert len([t for t in goods(sari) if "baru@contoh.id" in t]) == 1
+
+
+def test_an_account_taken_back_is_not_renewed(shop: Shop, sari: Buyer, netflix: Variant) -> None:
+    buy(shop, sari)
+    shop.forward(days=28)
+    reminder = sari.screen
+    withdraw_unit(unit=StockUnit.objects.get(), actor="user:1")
+    sari.presses("Perpanjang", reminder)
+    assert "tidak bisa diperpanjang" in sari.toast
+    shop.forward(days=1)
+    assert not any("Perpanjang" in b["text"] for row in sari.screen["keyboard"] for b in row)
+
+
+def test_another_account_is_not_called_the_same(shop: Shop, sari: Buyer, netflix: Variant) -> None:
+    buy(shop, sari)
+    shop.forward(days=29, hours=23, minutes=55)
+    sari.presses("Perpanjang").presses("QRIS")
+    number = sari.invoice_number()
+    shop.forward(minutes=16)
+    shop.forward(minutes=2)
+    shop.pays(number)
+    shop.forward(seconds=5)
+    serve_reviewed_order(order_id=Order.objects.get(number=number).pk, actor="user:1")
+    shop.settle()
+    assert "akunnya tetap yang sama" not in goods(sari)[-1]
+
+
+def test_money_for_a_renewal_that_waits_for_a_hand_keeps_the_seat(shop: Shop, sari: Buyer, netflix: Variant) -> None:
+    buy(shop, sari)
+    shop.forward(days=29)
+    sari.presses("Perpanjang").presses("QRIS")
+    row = Payment.objects.get(order__number=sari.invoice_number())
+    confirm(row.pk, Truth(row.transaction, row.reference, row.amount + 1, Status.COMPLETED, is_sandbox=True))
+    shop.forward(days=2)
+    assert Seat.objects.filter(state="sold").count() == 1
+    serve_reviewed_order(order_id=row.order_id, actor="user:1")
+    shop.settle()
+    assert "akunnya tetap yang sama" in goods(sari)[-1]
+
+
+def test_invoices_opened_again_and_again_keep_no_seat(shop: Shop, sari: Buyer, netflix: Variant) -> None:
+    buy(shop, sari)
+    shop.forward(days=29, hours=23, minutes=55)
+    reminder = sari.screen
+    sari.presses("Perpanjang", reminder).presses("QRIS")
+    shop.forward(minutes=10)
+    sari.presses("Batalkan")
+    sari.presses("Perpanjang", reminder)
+    assert "tidak bisa diperpanjang" in sari.toast
+    shop.forward(minutes=2)
+    assert Seat.objects.filter(state="available").count() == 3
+
+
+def test_a_closed_shop_still_renews(shop: Shop, sari: Buyer, netflix: Variant) -> None:
+    buy(shop, sari)
+    shop.forward(days=28)
+    front.SHOP_CLOSED.set(True, actor="test")
+    sari.presses("Perpanjang").presses("QRIS")
+    shop.pays(sari.invoice_number())
+    assert "Diperpanjang" in goods(sari)[-1]
+
+
+def test_what_came_back_while_closed_is_told_at_the_opening(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    Seat.objects.filter(state="available").update(state="withdrawn")
+    sari.says("/start").presses("Semua produk").presses("Spotify").presses("Kabari saya")
+    front.SHOP_CLOSED.set(True, actor="test")
+    add_units(variant=spotify, units=[NewUnit("baru-1")], actor="test")
+    shop.settle()
+    assert not [t for t in sari.heard if "ada lagi" in t]
+    front.SHOP_CLOSED.set(False, actor="test")
+    alerts.shop_opened()
+    shop.settle()
+    assert [t for t in sari.heard if "ada lagi" in t]
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        ("a@b.c||0099", ["email: <code>a@b.c</code>", "pin: <code>0099</code>"]),
+        ("a@b.c|ra|sia|1234", []),
+        ("a@b.c", []),
+    ],
+)
+def test_a_part_never_stands_under_another_name(shop: Shop, sari: Buyer, unit: str, shown: list[str]) -> None:
+    variant = make_product("viu", name="Viu", account_fields="email|password|pin")
+    add_units(variant=variant, units=[NewUnit(unit)], actor="test")
+    buy(shop, sari, "Viu")
+    assert f"<code>{unit}</code>" in goods(sari)[-1]
+    assert [t for t in goods(sari)[-1].split("\n") if ": <code>" in t] == shown

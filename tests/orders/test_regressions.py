@@ -31,7 +31,7 @@ from apps.orders.services import checkout, delivery, payment, review, stock
 from apps.orders.services.limits import Refusal, Wanted
 from apps.orders.services.stock import NewUnit
 from tests.conftest import make_product
-from tests.driver import Buyer, Shop
+from tests.driver import Buyer, Shop, debts
 
 
 def membership(update_id: int, old: str, new: str) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def test_what_was_paid_too_much_waits_for_a_hand(shop: Shop, sari: Buyer, spotif
     review.serve_reviewed_order(order_id=row.order_id, actor="t")
     shop.settle()
     assert Payment.objects.get().review == "excess"
-    assert review.mark_refunded(order_id=row.order_id, actor="t") == 5000
+    assert review.mark_refunded(order_id=row.order_id, keys=debts(row.order_id), actor="t") == 5000
     held = LedgerEntry.objects.filter(account="held").values_list("amount", flat=True)
     assert sum(held) == 0
     assert Order.objects.get().state == "delivered"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -22,6 +22,7 @@ from apps.orders.states import LineState, OrderState, WrongMove
 from apps.orders.timeline import timeline
 
 FILE_BYTES = 10_000_000
+CALLED_OFF = "Pembeli sudah memilih uang kembali. Tidak ada yang dikirim; kembalikan uangnya."
 
 
 TO_DO = {
@@ -42,29 +43,34 @@ class Act:
     label: str
     explains: str
     offered: Callable[[Order], bool]
-    do: Callable[[Order, str], str]
+    do: Callable[[Order, str, Sequence[str]], str]
+    choices: Callable[[Order], Sequence[review.Debt]] | None = None  # what is ticked on the page before
 
 
-def _serve(order: Order, actor: str) -> str:
+def _serve(order: Order, actor: str, chosen: Sequence[str]) -> str:
     review.serve_reviewed_order(order_id=order.pk, actor=actor)
     return "Barang sedang dikirim."
 
 
-def _refund(order: Order, actor: str) -> str:
-    return f"{rupiah(review.mark_refunded(order_id=order.pk, actor=actor))} dicatat kembali ke pembeli."
+def _refund(order: Order, actor: str, chosen: Sequence[str]) -> str:
+    return f"{rupiah(review.mark_refunded(order_id=order.pk, keys=chosen, actor=actor))} dicatat kembali ke pembeli."
 
 
-def _resend(order: Order, actor: str) -> str:
+def _debts(order: Order) -> Sequence[review.Debt]:
+    return review.debts_of(order, order.payments.order_by("id"))
+
+
+def _resend(order: Order, actor: str, chosen: Sequence[str]) -> str:
     delivery.resend_undelivered(order_id=order.pk, actor=actor)
     return "Barang dikirim ulang."
 
 
-def _cancel(order: Order, actor: str) -> str:
+def _cancel(order: Order, actor: str, chosen: Sequence[str]) -> str:
     done = payment.end_unpaid(order_id=order.pk, to=OrderState.CANCELLED, actor=actor)
     return "Pesanan dibatalkan, stok kembali." if done else "Pesanan sudah tidak menunggu pembayaran."
 
 
-def _check(order: Order, actor: str) -> str:
+def _check(order: Order, actor: str, chosen: Sequence[str]) -> str:
     payment.ask_soon(order=order)
     return "Gateway sedang ditanya."
 
@@ -77,7 +83,7 @@ def owed(order: Order) -> QuerySet[OrderLine]:
 ACTS = {
     "kirim": Act("Kirim barang", "Uangnya cukup: ambil stok lagi dan kirim barang ke pembeli.", lambda o: o.state == "needs_review", _serve),
     "kembalikan": Act("Uang sudah dikembalikan", "Catat bahwa uangnya sudah kamu kirim kembali ke pembeli. Pembeli langsung diberi tahu.",
-                      lambda o: o.payments.exclude(review="").exists() or owed(o).exists(), _refund),
+                      lambda o: o.payments.exclude(review="").exists() or owed(o).exists(), _refund, _debts),
     "ulang": Act("Kirim ulang", "Barang yang tidak sampai dikirim sekali lagi.",
                  lambda o: o.lines.filter(state=LineState.UNDELIVERABLE).exists(), _resend),
     "cek": Act("Cek pembayaran", "Tanya gateway sekarang.", lambda o: o.payments.filter(closed_at__isnull=True).exists(), _check),
@@ -181,13 +187,15 @@ class OrderAdmin(ReadOnlyAdmin):
         here = reverse("admin:orders_order_change", args=[pk])
         if request.method == "POST":
             try:
-                messages.success(request, act.do(order, actor_of(request)))
+                messages.success(request, act.do(order, actor_of(request), request.POST.getlist("yang")))
             except review.NotPossible as refusal:
                 messages.error(request, str(refusal))
             except WrongMove:
                 messages.error(request, "Status pesanan baru saja berubah. Lihat lagi lalu coba sekali lagi.")
             return redirect(here)
         context = page_context(request, f"{act.label} · {order.number}", order=order, act=act, back=here)
+        if act.choices:
+            context["choices"] = [(debt, TO_DO[debt.why]) for debt in act.choices(order)]
         return TemplateResponse(request, "admin/shop/act.html", context)
 
     def finish_page(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -215,5 +223,7 @@ class OrderAdmin(ReadOnlyAdmin):
             delivery.finish_by_hand(line_id=line.pk, text=text, file=content, file_name=name, actor=actor_of(request))
             messages.success(request, "Selesai. Barang sedang dikirim ke pembeli.")
         except WrongMove:
-            messages.error(request, "Baris ini sudah selesai sebelumnya.")
+            line.refresh_from_db()
+            called_off = line.state == LineState.RETURNED
+            messages.error(request, CALLED_OFF if called_off else "Baris ini sudah selesai sebelumnya.")
         return redirect(here)

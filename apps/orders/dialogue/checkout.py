@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from apps.base.clock import shop_now
 from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
@@ -30,10 +31,10 @@ def buy(talk: Talk) -> Reply:
 
 def renew(talk: Talk) -> Reply:
     """*Perpanjang*: the same account goes on; when that is no longer possible, the product's page."""
-    line = durations.line_to_renew(talk.chat, talk.row(0))
+    line = durations.line_to_renew(talk.chat, talk.row(0), shop_now())
     if line is None:
         with translation.override(talk.chat.language):
-            return toast(_("Masa aktif ini sudah berakhir atau sudah diperpanjang."), alert=True)
+            return toast(_("Ini tidak bisa diperpanjang lagi. Lihat Pesanan saya ya."), alert=True)
     basket = [{"variant": line.variant_id, "quantity": line.quantity, "answers": [], "renews": line.pk.hex}]
     return replace(_continue(talk, basket), anew=True)
 
@@ -57,6 +58,10 @@ def _continue(talk: Talk, basket: Basket) -> Reply:
     wanted = _wanted(basket)
     if wanted is None:
         return Reply(screen=home_screen(talk, "product_gone"), state="")
+    try:
+        checkout.refuse(talk.chat, wanted, shop_now())
+    except Refusal as refusal:
+        return _refused(talk, refusal)
     for item in wanted:
         questions = item.variant.product.questions
         if len(item.answers) < len(questions):
@@ -119,7 +124,7 @@ def pay(talk: Talk) -> Reply:
     except stock.SoldOut as shortage:
         return _sold_out(talk, shortage.line)
     except Refusal as refusal:
-        return _no(talk, refusal.template, **refusal.context)
+        return _refused(talk, refusal)
     holds = any(stock.needs_seats(item.variant) for item in wanted)
     with translation.override(talk.chat.language):
         rows = [[Button(_("Pesanan saya"), "mine:0"), home_button()]]
@@ -131,6 +136,14 @@ def _sold_out(talk: Talk, line: OrderLine) -> Reply:
     with translation.override(talk.chat.language):
         wish = [Button(_("Kabari saya"), f"wish:{line.variant_id}")]
     return _no(talk, "sold_out", wish, line=line)
+
+
+def _refused(talk: Talk, refusal: Refusal) -> Reply:
+    rows = []
+    if refusal.template == "first_buy_small":
+        with translation.override(talk.chat.language):
+            rows = [[Button(_("Ambil 1"), f"v:{refusal.context['variant'].pk}:1")]]
+    return _no(talk, refusal.template, *rows, **refusal.context)
 
 
 def _no(talk: Talk, template: str, *first: list[Button], **context: Any) -> Reply:

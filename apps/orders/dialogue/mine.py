@@ -13,7 +13,7 @@ from apps.bot.talk import Talk, toast
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button
 from apps.orders.models import Kind, Order, OrderLine
-from apps.orders.services import delivery, payment
+from apps.orders.services import delivery, durations, payment
 from apps.orders.services.messages import Rows, late_rows, renew_rows, state_label
 from apps.orders.states import LineState, OrderState
 
@@ -74,7 +74,8 @@ def _line_rows(line: OrderLine, language: str) -> Rows:
     if line.state == LineState.RETURNED and line.refunded_at is None:
         return [[Button(_("Tulis rekening tujuan"), f"account:{line.pk.hex}")]]
     if line.state == LineState.SENT and line.ends_at is not None and line.ended_at is None:
-        return renew_rows(line, language) if line.product.kind == Kind.SHARED else []
+        keeps_seats = durations.can_renew(line, now)
+        return renew_rows(line, language, keeps_seats=keeps_seats) if line.product.kind == Kind.SHARED else []
     return []
 
 

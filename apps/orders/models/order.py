@@ -96,6 +96,8 @@ class OrderLine(Claimable):
     ends_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    # the seller changed the account and the holder could not be told
+    untold = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = "baris pesanan"
@@ -105,6 +107,7 @@ class OrderLine(Claimable):
             models.Index(
                 fields=["state"], name="line_in_work", condition=Q(state__in=["allocated", "by_hand", "undeliverable"])
             ),
+            models.Index(fields=["id"], name="line_untold", condition=Q(untold=True)),
             models.Index(fields=["id"], name="line_owed", condition=Q(state="returned", refunded_at__isnull=True)),
         ]
         constraints = [

@@ -7,7 +7,7 @@ from django.db import transaction
 from apps.base.errands import send_errand
 from apps.bot.models import Chat
 from apps.orders.models import StockAlert, Variant
-from apps.orders.services import messages, stock
+from apps.orders.services import front, messages, stock
 
 AT_ONCE = 50  # people told in one task; the rest in the next
 
@@ -21,6 +21,8 @@ def want(*, chat: Chat, variant: Variant) -> None:
 
 def tell(variant_id: int) -> None:
     """Tell those who wait, oldest first, and forget their wish. Nothing when it is sold out again."""
+    if front.SHOP_CLOSED.get():
+        return  # shop_opened tells them
     variant = Variant.objects.select_related("product").get(pk=variant_id)
     if not stock.count_up_to(variant, 1):
         return
@@ -31,4 +33,10 @@ def tell(variant_id: int) -> None:
                 rows = messages.buy_rows(variant, wish.chat.language)
                 messages.tell_chat(wish.chat, "back_in_stock", rows=rows, variant=variant)
     if len(waiting) == AT_ONCE:
+        send_errand(stock.TELL_BACK, variant_id)
+
+
+def shop_opened() -> None:
+    """What came back while the shop was closed can be bought now: those who wait hear."""
+    for variant_id in StockAlert.objects.values_list("variant_id", flat=True).distinct():
         send_errand(stock.TELL_BACK, variant_id)

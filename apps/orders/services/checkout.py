@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -27,17 +27,11 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
     The caller holds the lock on `buyer`. Raises Refusal (limits, not for sale, no gateway) and stock.SoldOut.
     """
     now = shop_now()
-    if front.SHOP_CLOSED.get():
-        raise Refusal("shop_closed", note=front.CLOSED_NOTE.get())
     gateway = first_ready()
     if gateway is None:
         raise Refusal("no_gateway")
-    if not basket:
-        raise Refusal("cart_empty")
-    for wanted in basket:
-        _refuse_unsellable(wanted)
     with transaction.atomic():
-        limits.check(buyer, basket, now)
+        refuse(buyer, basket, now)
         hold = timedelta(minutes=limits.HOLD_MINUTES.get())
         total = sum(wanted.variant.price * wanted.quantity for wanted in basket)
         if not QRIS_LEAST <= total <= QRIS_MOST:
@@ -53,6 +47,17 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
         audit.append("order.placed", f"order:{order.number}", actor=f"chat:{buyer.pk}", at=now, total=total)
         ring(Payment.BELL, payment.pk)
     return order
+
+
+def refuse(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> None:
+    """Raises Refusal for what could not be ordered now. Also asked before the buyer answers questions for nothing."""
+    if front.SHOP_CLOSED.get() and any(wanted.renews is None for wanted in basket):
+        raise Refusal("shop_closed", note=front.CLOSED_NOTE.get())
+    if not basket:
+        raise Refusal("cart_empty")
+    for wanted in basket:
+        _refuse_unsellable(wanted)
+    limits.check(buyer, basket, now)
 
 
 def _refuse_unsellable(wanted: Wanted) -> None:
@@ -72,7 +77,7 @@ def _hold_lines(order: Order, basket: Sequence[Wanted]) -> None:
         line = OrderLine(
             order=order, product=variant.product, variant=variant, name=variant.full_name, price=variant.price,
             quantity=wanted.quantity, answers=list(wanted.answers) or None, duration_days=variant.duration_days,
-            next_at=None, renews=_renewable(wanted.renews) if wanted.renews else None,
+            next_at=None, renews=_renewable(wanted.renews, order.created_at) if wanted.renews else None,
         )  # fmt: skip
         if variant.product.kind == Kind.CONTENT:
             line.content = stock.content_unit(variant)
@@ -85,10 +90,13 @@ def _hold_lines(order: Order, basket: Sequence[Wanted]) -> None:
             stock.reserve(line)
 
 
-def _renewable(line_id: Any) -> OrderLine:
-    """The line to go on with, locked so that its end waits for us. Raises Refusal when it is over or being renewed."""
-    line = OrderLine.objects.select_for_update(of=("self",)).get(pk=line_id)
-    if line.ended_at is not None:
+def _renewable(line_id: Any, now: datetime) -> OrderLine:
+    """The line to go on with, locked so that its end waits for us. Raises Refusal when it is over or being renewed.
+
+    Only before its end: invoices opened again and again must not keep a seat for nothing.
+    """
+    line = OrderLine.objects.select_for_update(of=("self",)).select_related("product", "variant").get(pk=line_id)
+    if not durations.can_renew(line, now):
         raise Refusal("renewed_too_late", line=line)
     if durations.open_renewal(line) is not None:
         raise Refusal("renewal_open", line=line)

@@ -29,8 +29,13 @@ NAMED = 5  # lines named under a document: a caption has 1,024 characters
 
 GOODS_SENT = "apps.orders.tasks.goods_sent"
 GOODS_FAILED = "apps.orders.tasks.goods_failed"
+CHANGED_FAILED = "apps.orders.tasks.changed_failed"
 MADE_SENT = "apps.orders.tasks.made_sent"
 MADE_FAILED = "apps.orders.tasks.made_failed"
+
+
+class NothingToSend(Exception):
+    """A counted line without its seats. Nobody gets an empty message: the row fails, and the owner is told."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +45,24 @@ class Goods:
     line: OrderLine
     units: Sequence[str]
 
+    def check(self) -> None:
+        """Raises NothingToSend when there are fewer units than were sold."""
+        counted = self.line.product.kind in (Kind.STOCK, Kind.SHARED)
+        if len(self.units) < (self.line.quantity if counted else 1):
+            raise NothingToSend(f"line {self.line.pk} has {len(self.units)} of {self.line.quantity}")
+
     def parts(self) -> list[list[tuple[str, str]]]:
         """Each unit's named parts (`email|password|pin`), to be copied one by one; empty without a template."""
         names = [name.strip() for name in self.line.product.account_fields.split("|") if name.strip()]
         if not names:
             return []
-        return [list(zip(names, _pieces(unit), strict=False)) for unit in self.units]
+        return [_named(names, unit) for unit in self.units]
 
 
-def _pieces(unit: str) -> list[str]:
-    return [piece.strip() for piece in unit.split("|") if piece.strip()]
+def _named(names: list[str], unit: str) -> list[tuple[str, str]]:
+    """Each part with its name; an empty part is left out. Nothing when they do not fit: a wrong name is worse than none."""
+    parts = [part.strip() for part in unit.split("|")]
+    return [(name, part) for name, part in zip(names, parts, strict=True) if part] if len(parts) == len(names) else []
 
 
 def goods_of(lines: Iterable[OrderLine]) -> list[Goods]:
@@ -88,6 +101,9 @@ def send_goods(order: Order, lines: Sequence[OrderLine], *, occasion: str = "pai
     `occasion`: `paid` (its outcome moves the lines), `again` (asked for) or `changed` (the seller changed the account).
     """
     goods = goods_of(lines)
+    if occasion == "paid":
+        for part in goods:
+            part.check()
     units = [unit for part in goods for unit in part.units]
     size = sum(len(unit) + 1 for unit in units)
     text = _goods_text(order, goods, occasion, named=size <= LABELLED_CHARS)
@@ -97,6 +113,8 @@ def send_goods(order: Order, lines: Sequence[OrderLine], *, occasion: str = "pai
     news: dict[str, Any] = {}
     if occasion == "paid":
         news = {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
+    elif occasion == "changed":
+        news = {"on_failed": CHANGED_FAILED, "about": f"changed:{lines[0].pk}"}
     # what was asked for again right now is no news, but still goods: it overtakes everything
     _send_text_or_file(order, text, "\n".join(units) if long else "", news)
 
@@ -132,7 +150,7 @@ def record_sent(order_id: Any, line_id: Any = None) -> None:
             line for line in _lines_of(order, line_id) if line.state in (LineState.ALLOCATED, LineState.UNDELIVERABLE)
         ]
         for line in arrived:
-            move(line, LINE, LineState.SENT, sent_at=now)
+            move(line, LINE, LineState.SENT, sent_at=now, **durations.start_again(line, now))
         if not arrived:
             return
         post_delivered(order, sum(line.amount for line in arrived))
@@ -187,8 +205,9 @@ def resend_undelivered(*, order_id: Any, actor: str) -> None:
         stuck = list(
             order.lines.select_for_update(of=("self",)).select_related("product").filter(state=LineState.UNDELIVERABLE)
         )
+        now = shop_now()
         for line in stuck:
-            move(line, LINE, LineState.ALLOCATED)
+            move(line, LINE, LineState.ALLOCATED, **durations.start_again(line, now))
         plain = [line for line in stuck if line.product.kind != Kind.MANUAL]
         if plain:
             send_goods(order, plain)

@@ -16,6 +16,7 @@ from apps.orders.states import LineState, OrderState, SeatState
 FIRST = Setting("remind_first_days", 3, "Pengingat masa aktif: hari sebelum habis", least=1, most=30)
 LAST = Setting("remind_last_days", 1, "Pengingat terakhir: hari sebelum habis", least=1, most=30)
 LOOK_AGAIN = timedelta(minutes=1)
+NOT_YET_HERE = timedelta(hours=1)
 
 
 def end_of(line: OrderLine, now: datetime) -> datetime | None:
@@ -42,6 +43,8 @@ def tend(line: OrderLine, now: datetime) -> datetime | None:
     """The clock rang for a line with an end: remind, or end it. Rung early, it only says when to ring."""
     if line.ends_at is None or line.ended_at is not None:
         return None
+    if now >= line.ends_at and line.state != LineState.SENT:
+        return now + NOT_YET_HERE  # its days count once the goods arrive
     if now >= line.ends_at:
         return _end(line, now)
     if line.remind_at is None or now < line.remind_at:
@@ -49,7 +52,7 @@ def tend(line: OrderLine, now: datetime) -> datetime | None:
     if line.state == LineState.SENT:
         messages.tell_once(
             line.order, "duration_ending", about=f"ending:{line.pk}:{line.remind_at:%m%d%H}", line=line,
-            rows=messages.renew_rows(line, line.order.buyer.language),
+            rows=messages.renew_rows(line, line.order.buyer.language, keeps_seats=can_renew(line, now)),
         )  # fmt: skip
     again = next_reminder(line.ends_at, line.remind_at)
     OrderLine.objects.filter(pk=line.pk).update(remind_at=again)
@@ -68,35 +71,55 @@ def _end(line: OrderLine, now: datetime) -> datetime | None:
         OrderLine.objects.filter(pk=fresh.pk).update(ended_at=now, remind_at=None)
         messages.tell_once(
             line.order, "duration_over", about=f"over:{line.pk}", line=line,
-            rows=messages.renew_rows(line, line.order.buyer.language),
+            rows=messages.renew_rows(line, line.order.buyer.language, keeps_seats=False),
         )  # fmt: skip
     return None
 
 
+def start_again(line: OrderLine, now: datetime) -> dict[str, datetime | None]:
+    """The goods arrive now: the fields by which the buyer has all days bought. Nothing for what renews another."""
+    ends_at = end_of(line, now)
+    return schedule(ends_at, now) if ends_at and line.ends_at and line.renews_id is None else {}
+
+
 def open_renewal(line: OrderLine) -> Order | None:
-    """The unpaid order that would go on with this line's seats."""
-    return Order.objects.filter(lines__renews=line, state=OrderState.AWAITING_PAYMENT).first()
+    """The order that would go on with this line's seats: unpaid, or with money that waits for a hand."""
+    open_states = [OrderState.AWAITING_PAYMENT, OrderState.NEEDS_REVIEW]
+    return Order.objects.filter(lines__renews=line, state__in=open_states).first()
 
 
-def line_to_renew(buyer: Chat, line_id: Any) -> OrderLine | None:
+def line_to_renew(buyer: Chat, line_id: Any, now: datetime) -> OrderLine | None:
     """One's own line that runs and whose seats can be kept: a shared account still on sale."""
     mine = OrderLine.objects.select_related("order", "product", "variant").filter(order__buyer=buyer, pk=line_id)
-    return mine.filter(
-        state=LineState.SENT, ended_at__isnull=True, ends_at__isnull=False, product__kind=Kind.SHARED,
-        product__is_active=True, variant__is_active=True, variant__duration_days__isnull=False,
-    ).first()  # fmt: skip
+    line = mine.first()
+    return line if line is not None and can_renew(line, now) else None
 
 
-def keeps_seats(line: OrderLine) -> bool:
-    """Whether a line that renews another still finds that one's seats; else it needs seats of its own."""
-    old = line.renews
-    return old is not None and old.ended_at is None
+def can_renew(line: OrderLine, now: datetime) -> bool:
+    """Whether its seats can be kept for more days: it runs, is still sold, and the seller did not take the account back."""
+    runs = line.state == LineState.SENT and line.ended_at is None and line.ends_at is not None and now < line.ends_at
+    sold = line.product.is_active and line.variant.is_active and line.variant.duration_days is not None
+    if not (runs and sold and line.product.kind == Kind.SHARED):
+        return False
+    return not Seat.objects.filter(line=line, unit__off_sale_at__isnull=False).exists()
+
+
+def secure_seats(line: OrderLine) -> None:
+    """Before a line is served: what renews another finds that one's seats, or takes seats of its own and renews nothing.
+
+    Raises stock.SoldOut.
+    """
+    old = OrderLine.objects.select_for_update(of=("self",)).get(renewals=line)
+    if old.ended_at is not None:
+        stock.reserve(line)
+        line.renews = None
+        line.save(update_fields=["renews"])
 
 
 def take_over(line: OrderLine, now: datetime) -> datetime | None:
-    """A paid renewal takes the seats of the line it renews; returns its end. None when that one has ended already."""
+    """A paid renewal takes the seats of the line it renews (see secure_seats); returns its end."""
     old = OrderLine.objects.select_for_update(of=("self",)).get(renewals=line)
-    if old.ended_at is not None or old.ends_at is None:
+    if old.ends_at is None:
         return None
     seats = Seat.objects.select_for_update().filter(line=old, state=SeatState.SOLD).order_by("sequence")
     Seat.objects.filter(pk__in=list(seats.values_list("pk", flat=True))).update(line=line, sold_at=now)

@@ -9,6 +9,8 @@ from django.db import IntegrityError, transaction
 
 from apps.base import audit
 from apps.base.errands import send_errand
+from apps.base.sql import update_row
+from apps.bot import outbox
 from apps.orders.models import OrderLine, Seat, StockUnit
 from apps.orders.models.stock import content_hash
 from apps.orders.services import delivery
@@ -56,4 +58,20 @@ def tell_changed(line_id: Any) -> None:
     """Send one holder the goods of the line as they are now."""
     line = OrderLine.objects.select_related("order__buyer", "product", "content").get(pk=line_id)
     if line.ended_at is None:
+        update_row(line, untold=False)
         delivery.send_goods(line.order, [line], occasion="changed")
+
+
+def note_untold(line_id: Any) -> None:
+    """The new text did not arrive: it goes out when the holder writes again."""
+    with transaction.atomic():
+        line = OrderLine.objects.select_for_update(of=("self",)).select_related("order__buyer").get(pk=line_id)
+        update_row(line, untold=True)
+        outbox.note_missed(line.order.buyer)
+
+
+def tell_untold(buyer_id: Any) -> None:
+    """The buyer is back: every change that did not arrive."""
+    lines = OrderLine.objects.filter(order__buyer_id=buyer_id, untold=True)
+    for line_id in lines.values_list("pk", flat=True):
+        send_errand(TELL, line_id)

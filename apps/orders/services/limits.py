@@ -85,7 +85,7 @@ def _check_share(buyer: Chat, product_id: int, items: Sequence[Wanted]) -> None:
         return
     need = -(-total * 100 // UNPAID_SHARE.get())  # the stock at which `total` is allowed, rounded up
     if not stock.product_has(product_id, need):
-        raise Refusal("first_buy_small", product=items[0].variant.product.name)
+        raise Refusal("first_buy_small", product=items[0].variant.product.name, variant=items[0].variant)
 
 
 def _check_budget(buyer: Chat, product_id: int, now: datetime) -> None:

@@ -108,6 +108,7 @@ def ask_money_back(*, buyer: Chat, line_id: Any) -> OrderLine | None:
         audit.append(
             "line.returned", f"order:{line.order.number}", actor=f"chat:{buyer.pk}", amount=line.amount
         )  # fmt: skip
+        send_errand("apps.orders.tasks.tell_made_called_off", _occasion(line))
     return line
 
 

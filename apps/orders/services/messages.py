@@ -71,13 +71,15 @@ def late_rows(line: OrderLine, language: str) -> Rows:
         ]
 
 
-def renew_rows(line: OrderLine, language: str) -> Rows:
-    """Go on with what ends: the same seats when they can be kept, else the product's page."""
+def renew_rows(line: OrderLine, language: str, *, keeps_seats: bool) -> Rows:
+    """Go on with what ends: the same seats when they can be kept, else the product's page; nothing when it is not sold."""
     price = rupiah(line.variant.price * line.quantity)
     with override(language):
-        if line.product.kind == ProductKind.SHARED and line.ended_at is None:
+        if keeps_seats:
             return [[Button(_("Perpanjang · %s") % price, f"renew:{line.pk.hex}")]]
-        return [[Button(_("Beli lagi · %s") % price, f"v:{line.variant_id}:1")]]
+        if line.variant.is_active and line.product.is_active:
+            return [[Button(_("Beli lagi · %s") % price, f"v:{line.variant_id}:{line.quantity}")]]
+        return []
 
 
 def buy_rows(variant: Variant, language: str) -> Rows:

@@ -15,7 +15,7 @@ from apps.base.incidents import raise_incident
 from apps.base.queue.bells import ring
 from apps.orders.gateways.base import Invoice, Truth
 from apps.orders.models import Order, OrderLine, Payment
-from apps.orders.services import delivery, ledger, messages, stock
+from apps.orders.services import delivery, durations, ledger, messages, stock
 from apps.orders.services.limits import HOLD_MINUTES
 from apps.orders.services.locks import lines_of, lock_order
 from apps.orders.services.polling import next_ask
@@ -62,7 +62,8 @@ def confirm(payment_id: Any, truth: Truth) -> None:
             return
         now = shop_now()
         matches = truth.amount == payment.amount
-        home = _home_for(order, payments, payment, matches)
+        lines = lines_of(order)
+        home = _home_for(order, payments, payment, matches) or _seats_gone(lines)
         closed = {"received": truth.amount, "confirmed_at": now, "closed_at": now, "next_at": None, "review": home}
         move(payment, PAYMENT, PaymentState.CONFIRMED if matches else PaymentState.MISMATCH, **closed)
         ledger.post_received(payment, truth.amount)
@@ -71,9 +72,9 @@ def confirm(payment_id: Any, truth: Truth) -> None:
             reference=payment.reference, amount=truth.amount, asked=payment.amount, home=home or "order",
         )  # fmt: skip
         if home:
-            _hold_for_review(order, payment, home)
+            _hold_for_review(order, lines, payment, home)
         else:
-            _pay_order(order, payment, now)
+            _pay_order(order, lines, payment, now)
 
 
 def _home_for(order: Order, payments: dict[Any, Payment], payment: Payment, matches: bool) -> str:
@@ -86,8 +87,18 @@ def _home_for(order: Order, payments: dict[Any, Payment], payment: Payment, matc
     return "" if order.state == OrderState.AWAITING_PAYMENT else "late"
 
 
-def _pay_order(order: Order, payment: Payment, now: datetime) -> None:
-    lines = lines_of(order)
+def _seats_gone(lines: list[OrderLine]) -> str:
+    """A renewal paid although its account has ended and nothing is left: held like late money. Else empty."""
+    try:
+        for line in lines:
+            if line.renews_id:
+                durations.secure_seats(line)
+    except stock.SoldOut:
+        return "late"
+    return ""
+
+
+def _pay_order(order: Order, lines: list[OrderLine], payment: Payment, now: datetime) -> None:
     move(order, ORDER, OrderState.PAID, paid_at=now, next_at=None)
     stock.sell(lines, now)
     delivery.allocate(order, lines, now)
@@ -106,11 +117,11 @@ def spread_news(order: Order, lines: list[OrderLine]) -> None:
         send_errand(task, order.pk)
 
 
-def _hold_for_review(order: Order, payment: Payment, home: str) -> None:
+def _hold_for_review(order: Order, lines: list[OrderLine], payment: Payment, home: str) -> None:
     """Money without a plain home is held; buyer and owner hear of it. Goods go out only by a hand."""
     if order.state not in (OrderState.PAID, OrderState.DELIVERED, OrderState.NEEDS_REVIEW, OrderState.REFUNDED):
         if order.state == OrderState.AWAITING_PAYMENT:
-            stock.free(lines_of(order))
+            stock.free(lines)
         move(order, ORDER, OrderState.NEEDS_REVIEW, review=home, next_at=None)
     messages.close_invoice(payment, "invoice_closed")
     messages.tell_buyer(order, f"money_{home}", payment=payment)

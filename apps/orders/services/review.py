@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -27,7 +29,7 @@ def serve_reviewed_order(*, order_id: Any, actor: str) -> Order:
         order, payments = lock_order(order_id)
         if order.state != OrderState.NEEDS_REVIEW:
             raise NotPossible("Pesanan ini sudah tidak menunggu pemeriksaan.")
-        received = sum(p.received or 0 for p in payments.values())
+        received = _kept(order, payments.values())
         if received < order.total:
             raise NotPossible(f"Uang yang masuk Rp{received:,} belum menutup Rp{order.total:,}.".replace(",", "."))
         now = shop_now()
@@ -48,7 +50,9 @@ def serve_reviewed_order(*, order_id: Any, actor: str) -> Order:
 def _take_stock(lines: list[OrderLine]) -> None:
     try:
         for line in lines:
-            if stock.needs_seats(line.variant) and not durations.keeps_seats(line):
+            if line.renews_id:
+                durations.secure_seats(line)
+            elif stock.needs_seats(line.variant):
                 stock.reserve(line)
     except stock.SoldOut as shortage:
         raise NotPossible(
@@ -56,44 +60,69 @@ def _take_stock(lines: list[OrderLine]) -> None:
         ) from shortage
 
 
-def mark_refunded(*, order_id: Any, actor: str) -> int:
-    """Money in review, or owed for a broken promise, went back to the buyer by hand. Returns rupiah. Raises NotPossible."""
+@dataclass(frozen=True)
+class Debt:
+    """Money that a buyer waits for: rupiah, why (a review's reason or `returned`), and what it hangs on."""
+
+    key: str
+    amount: int
+    why: str
+    about: str  # the payment's reference, or the line's name
+    account: str = ""  # where the buyer wants it
+    row: Any = field(default=None, repr=False, compare=False)
+
+
+def debts_of(order: Order, payments: Iterable[Payment]) -> list[Debt]:
+    """Everything that could be given back now, each for itself."""
+    payments = list(payments)
+    found = []
+    for row in payments:
+        if row.review:
+            due = _excess(order, payments) if row.review == "excess" else row.received or 0
+            found.append(Debt(f"payment:{row.pk}", due, row.review, row.reference, row=row))
+    for line in order.lines.filter(state=LineState.RETURNED, refunded_at__isnull=True).order_by("id"):
+        found.append(Debt(f"line:{line.pk}", line.amount, "returned", line.name, line.refund_to or "", row=line))
+    return found
+
+
+def mark_refunded(*, order_id: Any, keys: Collection[str], actor: str) -> int:
+    """The debts named by `keys` went back to the buyer by hand, no others. Returns rupiah. Raises NotPossible."""
     with transaction.atomic():
         order, payments = lock_order(order_id)
-        reviewed = [payment for payment in payments.values() if payment.review]
-        owed = list(order.lines.filter(state=LineState.RETURNED, refunded_at__isnull=True))
-        if not reviewed and not owed:
-            raise NotPossible("Tidak ada uang yang perlu dikembalikan di pesanan ini.")
-        amount = _refund_lines(order, owed)
-        for payment in reviewed:
-            due = _excess(order, payments) if payment.review == "excess" else payment.received or 0
-            ledger.post_refunded(order, due, payment)
-            amount += due
-        if order.state == OrderState.NEEDS_REVIEW:
+        chosen = [debt for debt in debts_of(order, payments.values()) if debt.key in keys]
+        if not chosen:
+            raise NotPossible("Pilih uang mana yang sudah kamu kembalikan; yang lain sudah selesai.")
+        for debt in chosen:
+            _give_back(order, debt)
+        if order.state == OrderState.NEEDS_REVIEW and not any(row.review for row in payments.values()):
             move(order, ORDER, OrderState.REFUNDED, review="")
-        _close_reviews(reviewed)
         delivery.complete(order)
+        amount = sum(debt.amount for debt in chosen)
         messages.tell_buyer(order, "money_refunded", amount=amount)
         audit.append("review.refunded", f"order:{order.number}", actor=actor, amount=amount)
         return amount
 
 
-def _refund_lines(order: Order, lines: list[OrderLine]) -> int:
-    """Give back what lines cost that will not be made; returns rupiah."""
-    amount = sum(line.amount for line in lines)
-    if amount:
-        ledger.post_refunded(order, amount)
-    for line in lines:
-        update_row(line, refunded_at=shop_now())
-        resolve_incident(making.owed_key(line))
-    return amount
+def _give_back(order: Order, debt: Debt) -> None:
+    """Book one debt as paid back and close what asked for it."""
+    if isinstance(debt.row, Payment):
+        ledger.post_refunded(order, debt.amount, debt.row)
+        _close_reviews([debt.row])
+    else:
+        ledger.post_refunded(order, debt.amount)
+        update_row(debt.row, refunded_at=shop_now())
+        resolve_incident(making.owed_key(debt.row))
 
 
-def _excess(order: Order, payments: dict[Any, Payment]) -> int:
-    """Rupiah received over the order's total and not yet given back."""
-    received = sum(payment.received or 0 for payment in payments.values())
-    back = LedgerEntry.objects.filter(order=order, account=LedgerEntry.Account.REFUNDED)
-    return max(0, received - order.total - sum(back.values_list("amount", flat=True)))
+def _excess(order: Order, payments: Iterable[Payment]) -> int:
+    """Rupiah over the order's total, apart from payments that are looked at whole."""
+    return max(0, _kept(order, [row for row in payments if row.review in ("", "excess")]) - order.total)
+
+
+def _kept(order: Order, payments: Iterable[Payment]) -> int:
+    """Rupiah that came by these payments and did not go back. What went back for a line is no payment's."""
+    back = LedgerEntry.objects.filter(order=order, account=LedgerEntry.Account.REFUNDED, payment__isnull=False)
+    return sum(row.received or 0 for row in payments) - sum(back.values_list("amount", flat=True))
 
 
 def _close_reviews(payments: list[Payment]) -> None:
