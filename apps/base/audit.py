@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -56,7 +57,7 @@ def append(kind: str, subject: str, *, actor: str = "shop", at: datetime | None 
 
 SENTENCES: dict[str, str] = {  # kind → what happened, in Indonesian; `{name}` is filled from the row's data
     "credential.adopted": "Kunci {name} dari pengaturan server dipakai",
-    "setting.changed": "Pengaturan diganti menjadi {value}",
+    "setting.changed": "Pengaturan {label} diganti menjadi {value}",
 }
 
 
@@ -68,14 +69,26 @@ def describe(sentences: dict[str, str]) -> None:
 def sentence(row: AuditRow) -> str:
     """What the row says, for people; amounts with their dots."""
     template = SENTENCES.get(row.kind, row.kind)
-    dotted = {
-        name: f"{value:,}".replace(",", ".") if isinstance(value, int) and not isinstance(value, bool) else value
-        for name, value in row.data.items()
-    }
-    try:
-        return template.format(**dotted)
-    except KeyError:
-        return template
+    return template.format_map(_Told({name: _told(value) for name, value in row.data.items()}))
+
+
+class _Told(dict[str, Any]):
+    """What a row of an older version did not yet say is left out."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "ya" if value else "tidak"
+    return f"{value:,}".replace(",", ".") if isinstance(value, int) else value
+
+
+@functools.lru_cache(maxsize=256)  # a list names the same few people in every row
+def _username(pk: str) -> str:
+    user = get_user_model().objects.filter(pk=pk).first()
+    return user.get_username() if user else ""
 
 
 def actor_name(actor: str) -> str:
@@ -84,6 +97,5 @@ def actor_name(actor: str) -> str:
     if kind == "chat":
         return "pembeli"
     if kind == "user":
-        user = get_user_model().objects.filter(pk=pk).first()
-        return user.get_username() if user else actor
+        return _username(pk) or actor
     return {"shop": "toko", "manage.py": "perintah"}.get(actor, actor)

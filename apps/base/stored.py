@@ -61,5 +61,7 @@ class Setting(Generic[Value]):
         """Store and audit a new value."""
         with transaction.atomic():
             StoredSetting.objects.update_or_create(name=self.name, defaults={"value": value})
-            audit.append("setting.changed", f"setting:{self.name}", actor=actor, value=value)
+            audit.append(
+                "setting.changed", f"setting:{self.name}", actor=actor, value=value, label=self.label or self.name
+            )
         self._read = -1e9

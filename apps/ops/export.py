@@ -6,13 +6,16 @@ import csv
 import io
 import json
 import os
+import shlex
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from apps.base import audit
@@ -20,10 +23,11 @@ from apps.base.audit import AuditRow
 from apps.base.clock import shop_now
 from apps.base.stored import StoredSetting
 from apps.bot.models import Chat
+from apps.orders.importing.stock import RULER
 from apps.orders.importing.tables import FORMULA
 from apps.orders.models import Category, Kind, LedgerEntry, Order, OrderLine, Payment, Product, Seat, StockUnit, Variant
 from apps.orders.states import SeatState
-from apps.snk.models import Terms
+from apps.snk.models import Dispatch, Terms
 
 CHUNK = 500
 SEPARATOR = "---"
@@ -32,10 +36,15 @@ README = """\
 Everything of {store}, exported on {at}.
 
 products.csv      can be read back with: manage.py importproducts products.csv
-stock/*.txt       what is still for sale; read back with: manage.py importstock CODE FILE (each file says how in stock.csv)
-stock.csv         every unit and seat that ever was, with its state and order
-product_details.csv, categories.csv, customers.csv, orders.csv, order_lines.csv, payments.csv, ledger.csv, terms.csv, audit.csv, settings.json
+stock/*.txt       what is still for sale, each file to be read back with its own command:
+{commands}
+stock.csv         every unit and seat that ever was, with its state and order; what is held for an unpaid order at this
+                  moment is only here
+contents.csv      what is the same for every buyer
+product_details.csv, variants.csv, categories.csv, customers.csv, orders.csv, order_lines.csv, payments.csv, ledger.csv,
+terms.csv, terms_sent.csv, audit.csv, settings.json
 pictures/         photos of products, named by product code
+made/             files made by hand, named by order
 
 CSV is UTF-8 with commas. A cell that a spreadsheet would take for a formula begins with a quote (').
 Amounts are whole rupiah, times are ISO 8601 with their zone. This file holds goods and names: keep it like money.
@@ -48,20 +57,31 @@ Watch = Callable[[Iterable[Any], str], Iterator[Any]]
 def export_shop(target: Path, *, actor: str, watch: Watch) -> dict[str, int]:
     """Write the zip (mode 0600; under its final name only when it is whole). Returns rows written by table.
 
+    All tables show one moment, though the shop goes on selling.
+
     `watch` wraps each table's rows to show progress. Raises OSError.
     """
     part = target.with_name(target.name + ".part")
     counts: dict[str, int] = {}
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("README.txt", README.format(store=settings.STORE_NAME, at=shop_now().isoformat()))
+        with (
+            one_moment(),
+            os.fdopen(descriptor, "wb") as out,
+            zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             for name, (columns, rows) in TABLES.items():
                 counts[name] = _write_table(archive, name, columns, watch(rows(), name))
-            counts["stock files"] = _write_stock(archive, watch)
+            commands = _write_stock(archive, watch)
+            counts["stock files"] = len(commands)
+            counts["files made"] = _write_made(archive, watch)
             counts["pictures"] = _write_pictures(archive, watch)
             values = {row.name: row.value for row in StoredSetting.objects.order_by("name")}
             archive.writestr("settings.json", json.dumps(values, indent=1, ensure_ascii=False))
+            told = "\n".join(f"    {line}" for line in commands) or "    (nothing is for sale)"
+            archive.writestr(
+                "README.txt", README.format(store=settings.STORE_NAME, at=shop_now().isoformat(), commands=told)
+            )
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -70,12 +90,23 @@ def export_shop(target: Path, *, actor: str, watch: Watch) -> dict[str, int]:
     return counts
 
 
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Every query inside sees the database as it was at the first."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
 def guarded(value: Any) -> str:
-    """A cell: times as ISO 8601, nothing as empty, and no formula."""
+    """A cell: times as ISO 8601, nothing as empty, and no text that is a formula (a negative amount is none)."""
     if value is None:
         return ""
     text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
 
 
 def _write_table(archive: zipfile.ZipFile, name: str, columns: list[str], rows: Iterable[list[Any]]) -> int:
@@ -97,13 +128,33 @@ def _products() -> Rows:
     for v in _each(Variant.objects.select_related("product__category").order_by("product__code", "position", "id")):
         p = v.product
         yield [p.code, p.name, v.price, p.description, p.category.name if p.category else "", p.terms, p.kind, v.name,
-               v.duration_days, v.seats_per_unit, v.cost, p.min_quantity, p.max_quantity, p.warranty_days]  # fmt: skip
+               v.duration_days, v.seats_per_unit, v.cost, p.min_quantity, p.max_quantity, p.warranty_days, p.account_fields,
+               json.dumps(p.questions, ensure_ascii=False) if p.questions else "", p.promised_minutes, v.content_limit,
+               int(v.is_active and p.is_active)]  # fmt: skip
 
 
 def _details() -> Rows:
     for p in _each(Product.objects.order_by("code")):
         yield [p.code, p.account_fields, json.dumps(p.questions, ensure_ascii=False), p.promised_minutes, p.is_active,
                p.is_hidden, p.position]  # fmt: skip
+
+
+def _variants() -> Rows:
+    for v in _each(Variant.objects.select_related("product").order_by("product__code", "position", "id")):
+        yield [v.product.code, v.name, v.price, v.is_active, v.content_limit, v.position]
+
+
+def _contents() -> Rows:
+    """Units without seats: what every buyer of a content gets."""
+    bare = StockUnit.objects.filter(seats__isnull=True).select_related("variant__product").order_by("id")
+    for unit in _each(bare):
+        yield [unit.variant.product.code, unit.variant.name, unit.content, unit.added_at, unit.withdrawn_at]
+
+
+def _terms_sent() -> Rows:
+    rows = Dispatch.objects.select_related("order", "product", "terms").order_by("id")
+    for sent in _each(rows):
+        yield [sent.order.number, sent.product.code, sent.terms.version, sent.queued_at]
 
 
 def _seats() -> Rows:
@@ -167,8 +218,12 @@ def _audit() -> Rows:
 TABLES: dict[str, tuple[list[str], Callable[[], Rows]]] = {
     "products": (
         ["code", "name", "price", "description", "category", "terms", "kind", "variant", "duration_days", "seats", "cost",
-         "min", "max", "warranty_days"], _products,
+         "min", "max", "warranty_days", "account_fields", "questions", "promised_minutes", "content_limit", "on_sale"],
+        _products,
     ),
+    "variants": (["code", "name", "price", "is_active", "content_limit", "position"], _variants),
+    "contents": (["code", "variant", "content", "added_at", "withdrawn_at"], _contents),
+    "terms_sent": (["order", "code", "version", "queued_at"], _terms_sent),
     "product_details": (
         ["code", "account_fields", "questions", "promised_minutes", "is_active", "is_hidden", "position"], _details,
     ),
@@ -196,27 +251,60 @@ def stock_file(variant: Variant) -> str:
     return f"stock/{variant.product.code}-{variant.pk}.txt"
 
 
-def _write_stock(archive: zipfile.ZipFile, watch: Watch) -> int:
-    """What is still for sale, verbatim; units of several lines and shared accounts as blocks between `---`."""
-    count = 0
+def _write_stock(archive: zipfile.ZipFile, watch: Watch) -> list[str]:
+    """What is still for sale, verbatim; returns the command that reads each file back."""
+    commands = []
     for variant in watch(Variant.objects.select_related("product").order_by("id"), "stock files"):
         blocks = list(_unsold(variant))
         if not blocks:
             continue
-        many = variant.product.kind == Kind.SHARED or any("\n" in block for block in blocks)
-        text = f"\n{SEPARATOR}\n".join(blocks) if many else "\n".join(blocks)
-        archive.writestr(stock_file(variant), text + "\n")
-        count += 1
-    return count
+        name = stock_file(variant)
+        command = f"manage.py importstock {variant.product.code} {name}"
+        if variant.name:
+            command += f" --variant {shlex.quote(variant.name)}"
+        if variant.product.kind == Kind.SHARED or any(
+            "\n" in block or RULER.fullmatch(block.strip()) for block in blocks
+        ):
+            ruler = _ruler(blocks)
+            archive.writestr(name, f"\n{ruler}\n".join(blocks) + "\n")
+            command += f" --separator={ruler}"
+        else:
+            archive.writestr(name, "\n".join(blocks) + "\n")
+        commands.append(command)
+    return commands
+
+
+def _ruler(blocks: list[str]) -> str:
+    """A line that stands in no unit."""
+    lines = {line.strip() for block in blocks for line in block.split("\n")}
+    ruler = SEPARATOR
+    while ruler in lines:
+        ruler += "-"
+    return ruler
 
 
 def _unsold(variant: Variant) -> Iterator[str]:
-    """Each unit of the variant of which nothing was ever sold, and that is on sale."""
-    taken = Seat.objects.filter(variant=variant).exclude(state=SeatState.AVAILABLE).values("unit")
-    units = StockUnit.objects.filter(variant=variant, off_sale_at__isnull=True).exclude(pk__in=taken)
-    for unit in _each(units.prefetch_related("seats").order_by("id")):
-        labels = [seat.label for seat in sorted(unit.seats.all(), key=lambda seat: seat.number) if seat.label]
+    """Each unit that has seats for sale; of a shared account the seats that are free, a line each."""
+    units = StockUnit.objects.filter(variant=variant, off_sale_at__isnull=True, seats__state=SeatState.AVAILABLE)
+    for unit in _each(units.distinct().prefetch_related("seats").order_by("id")):
+        seats = sorted(unit.seats.all(), key=lambda seat: seat.number)
+        free = [seat for seat in seats if seat.state == SeatState.AVAILABLE]
+        labels = [seat.label for seat in free if seat.label]
+        if not labels and len(free) < len(seats):
+            labels = [f"Slot {seat.number}" for seat in free]
         yield "\n".join([unit.content, *labels])
+
+
+def _write_made(archive: zipfile.ZipFile, watch: Watch) -> int:
+    count = 0
+    made = OrderLine.objects.filter(made_file__isnull=False).select_related("order").order_by("id")
+    for line in watch(_each(made), "files made"):
+        archive.writestr(
+            f"made/{line.order.number}-{line.pk.hex[-6:]}-{Path(line.made_file_name or 'barang').name}",
+            bytes(line.made_file),
+        )
+        count += 1
+    return count
 
 
 def _write_pictures(archive: zipfile.ZipFile, watch: Watch) -> int:

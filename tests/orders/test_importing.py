@@ -13,6 +13,7 @@ from openpyxl import Workbook
 from apps.orders.importing.products import check_products, import_products
 from apps.orders.importing.stock import import_stock, parse_units
 from apps.orders.importing.tables import BadFile
+from apps.orders.management.commands import importstock
 from apps.orders.models import Kind, Product, Seat, StockUnit, Variant
 from apps.orders.services.stock import withdraw_unit
 from tests.conftest import make_product
@@ -198,3 +199,21 @@ class TestCommands:
         assert "payments asked about: 1 (1 settled)" in capsys.readouterr().out
         shop.settle()
         assert "barangnya" in sari.heard[-1]
+
+
+def test_rows_of_one_code_may_not_contradict_each_other(db: Any, in_english: None) -> None:
+    make_product("netflix", units=1)
+    head = b"code,name,price,description,category,terms,kind,variant\n"
+    with pytest.raises(BadFile, match="kind: line 2 says 'manual'"):
+        check_products(head + b"netflix,N,1000,,,,manual,a\nnetflix,N,2000,,,,stock,b\n")
+    with pytest.raises(BadFile, match="stays 'stock'"):
+        check_products(head + b"netflix,N,1000,,,,manual,a\nnetflix,N,2000,,,,,b\n")
+
+
+def test_a_separator_of_dashes_is_taken_as_written(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.core.management.base.connections.close_all", lambda: None)
+    make_product("netflix", kind="shared", seats=2)
+    (tmp_path / "akun.txt").write_text("a@b.c\nProfil 1\nProfil 2\n---\nc@d.e\nProfil 1\nProfil 2\n")
+    command = importstock.Command(stdout=io.StringIO())
+    command.run_from_argv(["manage.py", "importstock", "netflix", str(tmp_path / "akun.txt"), "--separator", "---"])
+    assert Seat.objects.count() == 4

@@ -23,7 +23,7 @@ from apps.base.errands import send_errand
 from apps.base.words import said
 from apps.bot.services import BadPicture, keep_picture
 from apps.orders.admin import questions
-from apps.orders.importing.products import check_products, import_products
+from apps.orders.importing.products import check_products, import_products, prices_before
 from apps.orders.importing.tables import BadFile, is_workbook
 from apps.orders.models import Category, Product, StockUnit, Variant
 
@@ -131,7 +131,13 @@ class ProductAdmin(ModelAdmin):
                         done = import_products(raw, actor=actor_of(request), pasted=pasted)
                     messages.success(request, f"{done.products_added} produk baru, {done.products_changed} diperbarui.")
                     return redirect("admin:orders_product_changelist")
-                context |= {"entries": entries[:50], "count": len(entries), "pasted": pasted, "text": _as_text(raw)}
+                was = prices_before(entries)
+                context |= {
+                    "entries": list(zip(entries, was, strict=True))[:50],
+                    "count": len(entries),
+                    "pasted": pasted,
+                    "text": _as_text(raw),
+                }
             except BadFile as error:
                 context["problems"] = error.problems[:20]
         return TemplateResponse(request, "admin/shop/import_products.html", context)

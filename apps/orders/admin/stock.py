@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, sent_bytes
-from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units
+from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units, unfitting
 from apps.orders.importing.tables import BadFile
 from apps.orders.models import Kind, Seat, StockUnit, Variant
 from apps.orders.services import holders
@@ -75,7 +75,7 @@ class VariantAdmin(ReadOnlyAdmin):
         unlabelled = variant.product.kind == Kind.SHARED and any(not any(unit.labels) for unit in units)
         context |= {
             "units": list(zip(units, known, strict=True))[:SAMPLE], "count": len(units), "new": known.count(False),
-            "unlabelled": unlabelled, "known": known.count(True), "text": as_text(raw), "separator": separator or "",
+            "unlabelled": unlabelled, "odd": unfitting(units, variant), "known": known.count(True), "text": as_text(raw), "separator": separator or "",
             "clean": clean,
         }  # fmt: skip
 
@@ -128,7 +128,7 @@ class StockUnitAdmin(ReadOnlyAdmin):
         except holders.Duplicate:
             messages.error(request, "Isi itu sudah ada di produk ini, jadi tidak diganti.")
             return False
-        messages.success(request, f"Isi diganti; {told} pembeli menerima yang baru.")
+        messages.success(request, f"Isi diganti; {told} pembeli dikirimi yang baru.")
         return True
 
     @admin.display(description="Slot terjual")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from dataclasses import dataclass
 
 from apps.base.words import said
 from apps.orders.importing.tables import BadFile, Row, decode
-from apps.orders.money import NotAPrice, parse_rupiah
+from apps.orders.money import parse_rupiah
 
 # an ASCII bullet needs a space after it: a code may begin with a dash or a star
 NUMBERING = re.compile(r"^\s*(?:\d{1,4}[.)]\s+|[-*>»]+\s+|[•·▪◦●➤✓✔✅🔹🔸➡→]+\s*)(?=\S)")
@@ -18,60 +19,116 @@ SENDER = re.compile(
     re.IGNORECASE,
 )
 BOLD = re.compile(r"(?<!\w)[*_~](\S(?:[^*_~\n]*\S)?)[*_~](?!\w)")
+AMOUNT = (
+    r"rp\.?\s*[1-9]\d{0,2}(?:\.\d{3})+|(?:rp\.?\s*)?[1-9]\d{0,3}(?:[.,]\d{1,2})?\s?(?:k|rb|ribu|jt|juta)"
+    r"|rp\.?\s*[1-9]\d{2,7}|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{3,7}"
+)
 PRICE = re.compile(
-    r"(?P<name>.*?)\s*(?:[-–—:=@|…]|\.{2,}|\s)\s*"
-    r"(?P<price>rp\.?\s*\d[\d.]*(?:k|rb|ribu)?|\d{1,4}\s?(?:k|rb|ribu)|\d{1,3}(?:\.\d{3})+|\d{4,8})(?:,-|/\w+)?\s*$",
+    rf"(?P<name>.*?)\s*(?P<mark>[-–—:=@|…]|\.{{2,}}|\s)\s*(?P<price>{AMOUNT})(?:,-|/\w+)?(?:\s*idr)?\s*(?P<note>\([^()]*\))?",
     re.IGNORECASE,
 )
-THOUSANDS = re.compile(r"(\d{1,4})\s?(?:k|rb|ribu)", re.IGNORECASE)
+SHORT = re.compile(r"(\d{1,4})(?:[.,](\d{1,2}))?\s?(k|rb|ribu|jt|juta)", re.IGNORECASE)
+UNITS = {"k": 1_000, "rb": 1_000, "ribu": 1_000, "jt": 1_000_000, "juta": 1_000_000}
+YEAR = re.compile(r"(?:19|20)\d\d")  # `Office 2021` has no price
+# what looks like money: such a line is never taken for a heading
+MONEY = re.compile(
+    r"\brp\.?\s*\d|\d\s?(?:k|rb|ribu|jt|juta)\b|\d{1,3}(?:\.\d{3})+\b|\d{4,8}\s*(?:idr|$)", re.IGNORECASE
+)
+PHONE = re.compile(r"(?:\+?62|\b0)8[\d\s-]{7,}")
+# words that name a length or a manner, never a product: `1 bulan` under NETFLIX is `NETFLIX 1 bulan`
+NAMELESS = re.compile(
+    r"(?:\d+|bulan|bln|hari|minggu|tahun|thn|month|months|day|days|week|weeks|year|years|akun|slot|user|device|private"
+    r"|sharing|shared|semi|lifetime|full|garansi|premium|vip|profile?|[\s&+.,'/()-])+",
+    re.IGNORECASE,
+)
 NAME_CHARS = 60
+KEPT = "\t\u200c\u200d"
 
 
 def clean_line(line: str) -> str:
-    """One pasted line without what chat and lists put around it. Goods inside stay as they are."""
-    visible = "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cf"))
+    """One pasted line without what chat and lists put around it. Goods inside stay as they are, tabs and joiners too."""
+    visible = "".join(c for c in line if c in KEPT or unicodedata.category(c) not in ("Cc", "Cf"))
     return NUMBERING.sub("", SENDER.sub("", visible)).strip()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of a price list: `price` in rupiah, None for a heading."""
+
+    number: int
+    name: str
+    price: int | None
 
 
 def read_pasted_products(raw: bytes) -> list[Row]:
     """A pasted price list as rows of a product table: `Netflix 1 bulan - 32k`. Lines without a price are categories.
 
-    Raises BadFile when no line has a price.
+    A line that names no product (`1 bulan - 32k`), or the same as another, takes the heading above it into its name, so
+    that a list pasted again in another order means the same products. Raises BadFile naming every line that looks like
+    money and cannot be read, and every product that stands twice.
     """
+    lines, problems = _read(decode(raw))
+    names = Counter(line.name.lower() for line in lines if line.price is not None)
     rows: list[Row] = []
-    category = ""
-    codes: set[str] = set()
-    for number, name, price in _priced_lines(decode(raw)):
-        if price is None:
-            category = name[:40]
+    codes: dict[str, int] = {}
+    heading = ""
+    for line in lines:
+        if line.price is None:
+            heading = line.name
             continue
-        cells = {"code": _code(name, codes), "name": name[:NAME_CHARS], "price": str(price), "description": "",
-                 "category": category, "terms": ""}  # fmt: skip
-        rows.append(Row(number, cells))
-    if not rows:
-        raise BadFile([said("no line has a name and a price, such as: Netflix 1 bulan - 32.000")])
+        unclear = names[line.name.lower()] > 1 or NAMELESS.fullmatch(line.name) is not None
+        name = f"{heading} {line.name}".strip() if unclear else line.name
+        code = _code(name)
+        if code in codes:
+            problems.append(
+                said("line %(line)d: '%(name)s' stands in line %(other)d already", line=line.number, name=name, other=codes[code])
+            )  # fmt: skip
+        codes.setdefault(code, line.number)
+        cells = {"code": code, "name": name[:NAME_CHARS], "price": str(line.price), "description": "",
+                 "category": heading[:40], "terms": ""}  # fmt: skip
+        rows.append(Row(line.number, cells))
+    if not rows and not problems:
+        problems.append(said("no line has a name and a price, such as: Netflix 1 bulan - 32.000"))
+    if problems:
+        raise BadFile(problems)
     return rows
 
 
-def _priced_lines(text: str) -> Iterator[tuple[int, str, int | None]]:
-    """(line number, name, rupiah or None for a heading)."""
-    for number, line in enumerate(text.split("\n"), 1):
-        plain = BOLD.sub(r"\1", clean_line(line)).strip(" :")
+def _read(text: str) -> tuple[list[_Line], list[str]]:
+    """Products and headings, and what cannot be read."""
+    lines, problems = [], []
+    for number, written in enumerate(text.split("\n"), 1):
+        plain = _undecorated(BOLD.sub(r"\1", clean_line(written).replace("\t", " ")))
         found = PRICE.fullmatch(plain)
-        name = _plain_name(found.group("name") if found else plain)
-        if not name:
+        if found and found.group("mark").isspace() and YEAR.fullmatch(found.group("price")):
+            found = None
+            sure = False
+        else:
+            sure = True
+        name = _plain_name(f"{found.group('name')} {found.group('note') or ''}" if found else plain)
+        if not name or PHONE.search(plain):
             continue
-        try:
-            yield number, name, _rupiah(found.group("price")) if found else None
-        except NotAPrice:
-            continue
+        if found is None and sure and MONEY.search(plain):
+            problems.append(said("line %(line)d: no price can be read in '%(text)s'", line=number, text=plain[:60]))
+        else:
+            lines.append(_Line(number, name, _rupiah(found.group("price")) if found else None))
+    return lines, problems
+
+
+def _undecorated(text: str) -> str:
+    """Without the emoji, colons and spaces at its ends."""
+    while text and (text[-1] in " :" or unicodedata.category(text[-1]) in ("So", "Sk", "Mn", "Cf")):
+        text = text[:-1]
+    return text.strip(" :")
 
 
 def _rupiah(text: str) -> int:
-    """`32k`, `32rb`, `Rp32.000`, `32000`."""
+    """`32k`, `32,5rb`, `1,5jt`, `Rp32.000`, `32000`."""
     bare = re.sub(r"^rp\.?\s*", "", text.strip(), flags=re.IGNORECASE)
-    if found := THOUSANDS.fullmatch(bare):
-        return int(found.group(1)) * 1000
+    if found := SHORT.fullmatch(bare):
+        whole, part, unit = found.groups()
+        scale = UNITS[unit.lower()]
+        return int(whole) * scale + int(part or 0) * scale // 10 ** len(part or "")
     return parse_rupiah(bare)
 
 
@@ -81,12 +138,7 @@ def _plain_name(text: str) -> str:
     return " ".join(kept.split()).strip(" -.,/=")
 
 
-def _code(name: str, taken: set[str]) -> str:
-    """A short code from the name, new in this list."""
+def _code(name: str) -> str:
+    """A short code from the name, the same each time."""
     folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    base = re.sub(r"[^a-z0-9]+", "-", folded).strip("-")[:36] or "produk"
-    code, number = base, 2
-    while code in taken:
-        code, number = f"{base}-{number}", number + 1
-    taken.add(code)
-    return code
+    return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")[:40].strip("-") or "produk"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Lower
 
 from apps.base import audit
 from apps.base.errands import send_errand
@@ -21,12 +23,15 @@ from apps.orders.models import Category, Kind, Product, StockUnit, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 
 REQUIRED = ("code", "name", "price", "description", "category", "terms")
-OPTIONAL = ("kind", "variant", "duration_days", "seats", "cost", "min", "max", "warranty_days")
+OPTIONAL = ("kind", "variant", "duration_days", "seats", "cost", "min", "max", "warranty_days",
+            "account_fields", "questions", "promised_minutes", "content_limit", "on_sale")  # fmt: skip
+OF_THE_PRODUCT = ("name", "kind", "min", "max")  # the same in every row of one code
 CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 # column → least, most
-WHOLE = {"duration_days": (1, 3650), "seats": (1, 100), "min": (1, 1000), "max": (1, 1000), "warranty_days": (0, 3650)}
-LONGEST = {"name": 60, "description": 2000, "category": 40, "terms": 20_000, "variant": 40}
+WHOLE = {"duration_days": (1, 3650), "seats": (1, 100), "min": (1, 1000), "max": (1, 1000), "warranty_days": (0, 3650),
+         "promised_minutes": (1, 43_200), "content_limit": (1, 100_000), "on_sale": (0, 1)}  # fmt: skip
+LONGEST = {"name": 60, "description": 2000, "category": 40, "terms": 20_000, "variant": 40, "account_fields": 200}
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Entry:
     price: int
     cost: int | None
     numbers: dict[str, int]
+    questions: list[dict[str, str]] | None = None
 
 
 def check_products(raw: bytes, *, pasted: bool = False) -> list[Entry]:
@@ -61,6 +67,7 @@ def check_products(raw: bytes, *, pasted: bool = False) -> list[Entry]:
             problems.append(_at(row, "code", said("the same code and variant as line %(other)d", other=seen[key])))
         seen.setdefault(key, row.line)
     problems += _kinds_that_may_not_change(rows)
+    problems += _contradictions(rows)
     if problems:
         raise BadFile(problems)
     return entries
@@ -68,14 +75,34 @@ def check_products(raw: bytes, *, pasted: bool = False) -> list[Entry]:
 
 def _kinds_that_may_not_change(rows: list[Row]) -> list[str]:
     """A product with stock keeps its kind, here as in the dashboard."""
-    given = {row.get("code").lower(): row for row in rows if row.get("kind")}
+    given = [row for row in rows if row.get("kind")]
+    codes = {row.get("code").lower() for row in given}
     stocked = Product.objects.filter(Exists(StockUnit.objects.filter(product=OuterRef("pk"))))
-    known = {product.code.lower(): product.kind for product in stocked if product.code.lower() in given}
+    known = {product.code.lower(): product.kind for product in stocked if product.code.lower() in codes}
     return [
         _at(row, "kind", said("%(code)s has stock and stays '%(kind)s'", code=row.get("code"), kind=known[code]))
-        for code, row in given.items()
-        if code in known and known[code] != row.get("kind")
+        for row in given
+        if (code := row.get("code").lower()) in known and known[code] != row.get("kind")
     ]
+
+
+def _contradictions(rows: list[Row]) -> list[str]:
+    """What belongs to the product, and not to its variant, must be the same in all its rows."""
+    first: dict[tuple[str, str], Row] = {}
+    problems = []
+    for row in rows:
+        for column in OF_THE_PRODUCT:
+            if row.get(column):
+                other = first.setdefault((row.get("code").lower(), column), row)
+                if other.get(column) != row.get(column):
+                    problems.append(
+                        _at(
+                            row,
+                            column,
+                            said("line %(other)d says '%(text)s'", other=other.line, text=other.get(column)),
+                        )
+                    )
+    return problems
 
 
 def _at(row: Row, column: str, why: str) -> str:
@@ -103,7 +130,21 @@ def _check(row: Row, problems: list[str]) -> Entry:
             numbers[column] = int(text)
     if numbers.get("min", 1) > numbers.get("max", 1000):
         wrong("min", said("more than max"))
-    return Entry(row, price, cost, numbers)
+    return Entry(row, price, cost, numbers, _questions(row, wrong))
+
+
+def _questions(row: Row, wrong: Callable[[str, str], None]) -> list[dict[str, str]] | None:
+    """As `export` writes them: a list of {"label": …, "pattern": …}."""
+    if not row.get("questions"):
+        return None
+    try:
+        found = json.loads(row.get("questions"))
+        if isinstance(found, list) and all(isinstance(q, dict) and isinstance(q.get("label"), str) for q in found):
+            return found
+    except ValueError:
+        pass
+    wrong("questions", said("not a list of questions as export writes it"))
+    return None
 
 
 def _check_words(row: Row, wrong: Callable[[str, str], None]) -> None:
@@ -176,6 +217,9 @@ def _write_product(entry: Entry, *, keep: bool) -> tuple[Product, bool]:
     product.min_quantity = numbers.get("min", product.min_quantity)
     product.max_quantity = max(numbers.get("max", product.max_quantity), product.min_quantity)
     product.warranty_days = numbers.get("warranty_days", product.warranty_days)
+    product.promised_minutes = numbers.get("promised_minutes", product.promised_minutes)
+    product.account_fields = row.get("account_fields") or product.account_fields
+    product.questions = product.questions if entry.questions is None else entry.questions
     product.save()
     return product, added
 
@@ -192,5 +236,17 @@ def _write_variant(product: Product, entry: Entry) -> bool:
         variant.duration_days = entry.numbers["duration_days"]
     if "seats" in entry.numbers:
         variant.seats_per_unit = entry.numbers["seats"]
+    if "content_limit" in entry.numbers:
+        variant.content_limit = entry.numbers["content_limit"]
+    if "on_sale" in entry.numbers:
+        variant.is_active = bool(entry.numbers["on_sale"])
     variant.save()
     return added
+
+
+def prices_before(entries: list[Entry]) -> list[int | None]:
+    """For each entry what its variant costs now (rupiah); None when it is new."""
+    codes = {entry.row.get("code").lower() for entry in entries}
+    known = Variant.objects.annotate(code=Lower("product__code")).filter(code__in=codes)
+    prices = {(code, name.lower()): price for code, name, price in known.values_list("code", "name", "price")}
+    return [prices.get((entry.row.get("code").lower(), entry.row.get("variant").lower())) for entry in entries]

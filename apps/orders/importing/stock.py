@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from apps.orders.services import stock
 from apps.orders.services.stock import Added, NewUnit
 
 UNIT_BYTES = 3500
+RULER = re.compile(r"([-=_*#~+])\1{2,}")
 CELLS = "|"  # between the cells of a row that a workbook brings
 
 
@@ -40,7 +42,7 @@ def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, c
     A shared unit may come as a block between separators: the account first, then one line for each seat.
     """
     text = as_text(raw)
-    problems: list[str] = []
+    problems = _read_wrongly(text, variant, separator)
     units = []
     for line, piece in _pieces(text, separator):
         content = _cleaned(piece) if clean else piece
@@ -62,6 +64,27 @@ def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, c
     if problems:
         raise BadFile(problems)
     return units
+
+
+def _read_wrongly(text: str, variant: Variant, separator: str | None) -> list[str]:
+    """What would put lines on sale that are no goods: blocks read as single lines, and a line of column names."""
+    first = text.split("\n", 1)[0]
+    names = [name.strip().lower() for name in variant.product.account_fields.split(CELLS)]
+    if any(names) and [cell.strip().lower() for cell in first.split(CELLS)] == names:
+        return [said("line 1 names the columns: take it out, each line is sold as it stands")]
+    rulers = [n for n, line in enumerate(text.split("\n"), 1) if RULER.fullmatch(line.strip())]
+    if separator is None and rulers and variant.product.kind in (Kind.SHARED, Kind.STOCK):
+        return [
+            said("line %(line)d: '%(text)s' looks like a line between units; name it as the separator",
+                 line=rulers[0], text=text.split("\n")[rulers[0] - 1].strip())
+        ]  # fmt: skip
+    return []
+
+
+def unfitting(units: list[NewUnit], variant: Variant) -> list[NewUnit]:
+    """Units with more or fewer parts than the product's account template names."""
+    names = [name for name in variant.product.account_fields.split(CELLS) if name.strip()]
+    return [unit for unit in units if names and unit.content.count(CELLS) + 1 != len(names)]
 
 
 def as_text(raw: bytes) -> str:

@@ -7,6 +7,8 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from typing import Any
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -16,6 +18,7 @@ from apps.base.words import said
 FILE_BYTES = 20_000_000
 ROWS = 50_000
 FORMULA = ("=", "+", "-", "@", "\t", "\0")  # how a formula begins (CWE-1236)
+DIGITS = 15  # that a spreadsheet keeps of a number
 SHOWN = 10  # problems named before the rest is only counted
 
 
@@ -41,8 +44,7 @@ class Row:
         return self.cells.get(column, "").strip()
 
 
-def decode(raw: bytes) -> str:
-    """UTF-8 text with LF. Raises BadFile naming the line that is not UTF-8, or a NUL."""
+def _refuse_large(raw: bytes) -> None:
     if len(raw) > FILE_BYTES:
         raise BadFile(
             [
@@ -53,6 +55,11 @@ def decode(raw: bytes) -> str:
                 )
             ]
         )
+
+
+def decode(raw: bytes) -> str:
+    """UTF-8 text with LF. Raises BadFile naming the line that is not UTF-8, or a NUL."""
+    _refuse_large(raw)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -114,8 +121,20 @@ def is_workbook(raw: bytes) -> bool:
 
 
 def read_sheet(raw: bytes) -> list[list[str]]:
-    """The rows of a workbook's first sheet, without empty cells at their ends. Raises BadFile."""
-    return [_trimmed(cells) for _, cells in _xlsx(raw)]
+    """The rows of a workbook's first sheet as goods, without empty cells at their ends. Raises BadFile.
+
+    A cell that a spreadsheet has changed already (a long number, a date) or that has several lines is refused.
+    """
+    rows = list(_xlsx(raw))
+    broken = [
+        said("row %(row)d, column %(column)d: the cell has several lines", row=n, column=column)
+        for n, cells in rows
+        for column, cell in enumerate(cells, 1)
+        if "\n" in cell or "\r" in cell
+    ]
+    if broken:
+        raise BadFile(broken)
+    return [_trimmed(cells) for _, cells in rows]
 
 
 def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -135,16 +154,21 @@ def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _xlsx(raw: bytes) -> Iterator[tuple[int, list[str]]]:
-    if len(raw) > FILE_BYTES:
-        raise BadFile([f"the file has {len(raw):,} bytes; at most {FILE_BYTES:,} are taken at once"])
+    _refuse_large(raw)
+    problems: list[str] = []
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > 10 * FILE_BYTES:
                 raise BadFile([said("the .xlsx unpacks to more than is taken at once")])
         sheet = load_workbook(io.BytesIO(raw), read_only=True, data_only=True).worksheets[0]
-        rows = [(n, [_cell(value) for value in row]) for n, row in enumerate(sheet.iter_rows(values_only=True), 1)]
+        rows = [
+            (n, [_cell(cell, n, column, problems) for column, cell in enumerate(row, 1)])
+            for n, row in enumerate(sheet.iter_rows(), 1)
+        ]
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
         raise BadFile([said("not a readable .xlsx file")]) from error
+    if problems:
+        raise BadFile(problems)
     width = max((len(_trimmed(cells)) for _, cells in rows), default=0)
     for n, cells in rows:
         if any(cells):
@@ -157,9 +181,19 @@ def _trimmed(cells: list[str]) -> list[str]:
     return cells
 
 
-def _cell(value: object) -> str:
+def _cell(cell: Any, row: int, column: int, problems: list[str]) -> str:
+    """A cell as its owner sees it. What a spreadsheet may have changed by itself becomes a problem."""
+    value, shown = cell.value, str(getattr(cell, "number_format", "") or "")
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+        value = int(value)
+    long = isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) > DIGITS
+    if long or isinstance(value, bool | date | time | timedelta):
+        problems.append(
+            said("row %(row)d, column %(column)d: the spreadsheet made '%(text)s' of it; format the column as text and type it again",
+                 row=row, column=column, text=value)
+        )  # fmt: skip
+    if isinstance(value, int) and shown.strip("0") == "" and len(shown) > 1:
+        return str(value).zfill(len(shown))  # `0417` is kept as the number 417 and a format of four zeros
     return str(value)

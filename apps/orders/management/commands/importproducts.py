@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.orders.importing.products import check_products, import_products
+from apps.orders.importing.products import check_products, import_products, prices_before
 from apps.orders.importing.tables import BadFile
 from apps.orders.management.preview import ask, show
 
@@ -15,7 +15,8 @@ from apps.orders.management.preview import ask, show
 class Command(ShopCommand):
     help = (
         "Add or change products from a table (.csv with comma, semicolon or tab, or .xlsx). Columns: code, name, price, "
-        "description, category, terms; optional kind, variant, duration_days, seats, cost, min, max, warranty_days. "
+        "description, category, terms; optional kind, variant, duration_days, seats, cost, min, max, warranty_days, "
+        "account_fields, questions, promised_minutes, content_limit, on_sale. "
         "With --clean, from a price list pasted from WhatsApp: one product a line, a line without a price is a category."
     )
     example = "manage.py importproducts produk.csv · manage.py importproducts daftar.txt --clean --preview"
@@ -31,7 +32,8 @@ class Command(ShopCommand):
             if options["preview"] or pasted:
                 entries = check_products(raw, pasted=pasted)
                 rows = [
-                    (e.row.get("category"), e.row.get("name"), e.row.get("variant"), f"Rp{e.price:,}") for e in entries
+                    (e.row.get("category"), e.row.get("name"), e.row.get("variant"), _price(e.price, was))
+                    for e, was in zip(entries, prices_before(entries), strict=True)
                 ]
                 show(self, rows, f"{len(entries)} products")
                 if options["preview"] or not ask(self, options["file"]):
@@ -43,3 +45,10 @@ class Command(ShopCommand):
             f"products: {done.products_added} added, {done.products_changed} changed; "
             f"variants: {done.variants_added} added, {done.variants_changed} changed"
         )
+
+
+def _price(price: int, was: int | None) -> str:
+    """The new price, and what it was where it changes."""
+    if was is None:
+        return f"Rp{price:,} (new)"
+    return f"Rp{price:,}" if price == was else f"Rp{was:,} → Rp{price:,}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.orders.importing.stock import NoSuchVariant, choose_variant, import_stock, known_units, parse_units
+from apps.orders.importing.stock import NoSuchVariant, choose_variant, import_stock, known_units, parse_units, unfitting
 from apps.orders.importing.tables import BadFile
 from apps.orders.management.preview import ask, show
 from apps.orders.models import Product, Variant
@@ -33,10 +34,20 @@ class Command(ShopCommand):
         )
         parser.add_argument("--preview", action="store_true", help="show what would be added, and change nothing")
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """`--separator ---` too: argparse takes a value of dashes only behind a `=`."""
+        for place, word in enumerate(argv[:-1]):
+            if word == "--separator":
+                argv = [*argv[:place], f"--separator={argv[place + 1]}", *argv[place + 2 :]]
+                break
+        super().run_from_argv(argv)
+
     def handle(self, *args: Any, **options: Any) -> None:
         product = Product.objects.filter(code__iexact=options["code"]).first()
         if product is None:
-            raise UsedWrongly(f"There is no product with the code {options['code']!r}.")
+            near = get_close_matches(options["code"].lower(), Product.objects.values_list("code", flat=True), 1, 0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UsedWrongly(f"There is no product with the code {options['code']!r}.{hint}")
         raw = self.read_file(options["file"])
         try:
             variant = choose_variant(product, options["variant"])
@@ -59,4 +70,7 @@ class Command(ShopCommand):
             (unit.content.replace("\n", " ⏎ "), "already there" if again else "")
             for unit, again in zip(units, known, strict=True)
         ]
-        show(self, rows, f"{len(units)} units, {sum(known)} of them already there")
+        show(self, rows, f"{len(units)} units, {sum(known)} of them already there or given twice")
+        if odd := unfitting(units, variant):
+            parts = variant.product.account_fields
+            self.stdout.write(f"Look again: {len(odd)} have other parts than {parts}, the first: {odd[0].content[:60]}")
