@@ -219,8 +219,8 @@ UNFOLD = {
                 "items": [
                     menu("Pesanan", "receipt_long", "admin:orders_order_changelist"),
                     menu("Produk", "sell", "admin:orders_product_changelist"),
-                    menu("Varian & stok", "inventory_2", "admin:orders_variant_changelist"),
-                    menu("Isi stok", "key", "admin:orders_stockunit_changelist"),
+                    menu("Stok", "inventory_2", "admin:orders_variant_changelist"),
+                    menu("Daftar isi stok", "key", "admin:orders_stockunit_changelist"),
                     menu("Kategori", "category", "admin:orders_category_changelist"),
                     menu("SNK", "gavel", "admin:snk_terms_changelist"),
                 ],

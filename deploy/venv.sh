@@ -25,9 +25,10 @@ if [ ! -x .venv/bin/python ]; then
     [ -n "$python" ] || stop "autoorder needs Python 3.11 or newer: install it (apt install python3 python3-venv), or name one with PYTHON=…"
     free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
     [ "$free" -ge 700 ] || stop "The disk is full: $free MB free here, the first start needs 700 MB."
-    echo "Making .venv (once, about a minute) …"
+    echo "Making .venv …"
     "$python" -m venv .venv || stop "The virtual environment could not be made: apt install python3-venv, then try again."
 fi
+echo "Installing what $requirements pins (once, about a minute) …"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location --require-hashes -r "$requirements" 2>.venv/pip.log || {
     tail -n 5 .venv/pip.log >&2
     stop "The packages of $requirements could not be installed: is the network there, and room on the disk? Then try again."

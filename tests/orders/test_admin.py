@@ -216,3 +216,50 @@ def test_what_waits_for_a_hand_is_found(owner: Client, shop: Shop, sari: Buyer, 
     assert "DANA 0812" in owner.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
     owner.post(reverse("admin:orders_order_act", args=[order.pk, "kembalikan"]), {"yang": debts(order.pk)})
     assert Order.objects.get(number=made).state == "refunded"
+
+
+NEW_PRODUCT = {
+    "name": "CapCut", "code": "capcut", "kind": "stock", "is_active": "on", "min_quantity": "1", "max_quantity": "5",
+    "warranty_days": "0", "promised_minutes": "60", "position": "0", "variants-TOTAL_FORMS": "1",
+    "variants-INITIAL_FORMS": "0", "variants-MIN_NUM_FORMS": "1", "variants-MAX_NUM_FORMS": "1000", "variants-0-name": "",
+    "variants-0-seats_per_unit": "1", "variants-0-is_active": "on", "variants-0-position": "0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("price", ["25.000", "Rp25.000", "25000"])
+def test_a_price_as_people_type_it_and_then_the_stock(owner: Client, db: object, price: str) -> None:
+    answer = owner.post(reverse("admin:orders_product_add"), {**NEW_PRODUCT, "variants-0-price": price, "_save": "1"})
+    variant = Variant.objects.get()
+    assert variant.price == 25_000
+    assert answer.headers["Location"] == reverse("admin:orders_variant_stock", args=[variant.pk])
+    shown = owner.get(reverse("admin:orders_product_change", args=[variant.product_id])).content.decode()
+    assert 'value="25.000"' in shown
+    listed = owner.get(reverse("admin:orders_product_changelist")).content.decode()
+    assert "Rp25.000" in listed
+    assert reverse("admin:orders_variant_stock", args=[variant.pk]) in listed
+
+
+@pytest.mark.parametrize("price", ["25,5", "25.00", "murah", "0", "-5"])
+def test_what_is_no_price_says_so(owner: Client, db: object, price: str) -> None:
+    answer = owner.post(reverse("admin:orders_product_add"), {**NEW_PRODUCT, "variants-0-price": price})
+    assert answer.status_code == 200
+    assert not Variant.objects.exists()
+
+
+def test_a_code_with_a_space_is_told_in_plain_words(owner: Client, db: object) -> None:
+    answer = owner.post(
+        reverse("admin:orders_product_add"), {**NEW_PRODUCT, "code": "cap cut", "variants-0-price": "5"}
+    )
+    assert "Hanya huruf, angka, - dan _" in answer.content.decode()
+
+
+def test_going_back_from_the_preview_keeps_the_text(owner: Client, spotify: Variant) -> None:
+    page = reverse("admin:orders_variant_stock", args=[spotify.pk])
+    assert "satu|dua" in owner.post(page, {"text": "satu|dua"}).content.decode()
+    assert "satu|dua</textarea>" in owner.post(page, {"text": "satu|dua", "edit": "1"}).content.decode()
+
+
+def test_a_pasted_price_list_is_known_as_one(owner: Client, db: object) -> None:
+    shown = owner.post(reverse("admin:orders_product_import"), {"text": "*ALAT*\nCanva - 18k"}).content.decode()
+    assert "<b>1</b> baris terbaca" in shown
+    assert "Rp18.000" in shown

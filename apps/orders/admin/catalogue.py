@@ -10,10 +10,12 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
@@ -22,11 +24,15 @@ from apps.base.adminpages import NamedFields, actor_of, page_context, sent_bytes
 from apps.base.errands import send_errand
 from apps.base.words import said
 from apps.bot.services import BadPicture, keep_picture
+from apps.bot.templatetags.shop import rupiah
 from apps.orders.admin import questions
+from apps.orders.admin.fields import RupiahField
+from apps.orders.admin.stock import stock_link
 from apps.orders.importing.products import check_products, import_products, prices_before
-from apps.orders.importing.tables import BadFile, is_workbook
-from apps.orders.models import Category, Product, StockUnit, Variant
+from apps.orders.importing.tables import BadFile, decode, is_workbook
+from apps.orders.models import Category, Kind, Product, StockUnit, Variant
 
+CODE_NEEDS = "Hanya huruf, angka, - dan _, tanpa spasi."
 WORKBOOK = b"xlsx;base64,"  # before a workbook in the confirmation's text
 
 
@@ -39,9 +45,15 @@ class CategoryAdmin(NamedFields, ModelAdmin):
 
 class VariantInline(NamedFields, TabularInline):
     model = Variant
+    verbose_name_plural = "Harga dan varian"
     extra = 0
     min_num = 1
     fields = ("name", "price", "cost", "duration_days", "seats_per_unit", "content_limit", "is_active", "position")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in ("price", "cost"):
+            kwargs["form_class"] = RupiahField
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 class ProductForm(forms.ModelForm):
@@ -62,6 +74,10 @@ class ProductForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["asked"].initial = questions.write(self.instance.questions or [])
+        self.fields[
+            "code"
+        ].help_text = "Nama pendek untuk impor dan perintah: huruf, angka, - dan _, misalnya netflix-1"
+        self.fields["code"].error_messages["invalid"] = CODE_NEEDS
 
     def clean_asked(self) -> list[dict[str, str]]:
         return questions.read(self.cleaned_data["asked"])
@@ -87,16 +103,40 @@ class ProductAdmin(ModelAdmin):
     form = ProductForm
     fieldsets = (
         (None, {"fields": ("name", "code", "category", "kind", "description", "photo", "is_active")}),
-        ("Yang diterima pembeli", {"fields": ("account_fields", "terms", "warranty_days")}),
-        ("Diproses manual", {"fields": ("asked", "promised_minutes")}),
-        ("Batas dan urutan", {"fields": (("min_quantity", "max_quantity"), "is_hidden", "position")}),
+        ("Yang diterima pembeli", {"fields": ("account_fields", "terms", "warranty_days"), "classes": ["collapse"]}),
+        ("Diproses manual", {"fields": ("asked", "promised_minutes"), "classes": ["collapse"]}),
+        (
+            "Batas dan urutan",
+            {"fields": (("min_quantity", "max_quantity"), "is_hidden", "position"), "classes": ["collapse"]},
+        ),
     )
+    prepopulated_fields = {"code": ("name",)}
     inlines = (VariantInline,)
-    list_display = ("name", "code", "category", "kind", "is_active", "position")
+    list_display = ("name", "code", "category", "kind", "prices", "stock_left", "is_active")
     list_filter = ("category", "kind", "is_active")
     search_fields = ("name", "code")
     list_per_page = 50
     change_list_template = "admin/shop/product_list.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        return super().get_queryset(request).prefetch_related("variants__product")
+
+    @admin.display(description="Harga")
+    def prices(self, product: Product) -> str:
+        found = sorted({variant.price for variant in product.variants.all()})
+        return " – ".join(rupiah(price) for price in dict.fromkeys([found[0], found[-1]])) if found else "belum ada"
+
+    @admin.display(description="Stok")
+    def stock_left(self, product: Product) -> str:
+        return format_html_join(" · ", "{}", ((stock_link(variant),) for variant in product.variants.all()))
+
+    def response_add(self, request: HttpRequest, obj: Product, post_url_continue: Any = None) -> HttpResponse:
+        """A new product has nothing to sell yet: its stock comes next."""
+        variant = obj.variants.first()
+        if "_save" in request.POST and variant is not None and obj.kind != Kind.MANUAL:
+            messages.success(request, f"{obj.name} disimpan. Sekarang isi stoknya, lalu produk ini bisa dibeli.")
+            return redirect("admin:orders_variant_stock", variant.pk)
+        return super().response_add(request, obj, post_url_continue)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # taken off sale with "dijual"; orders go on naming it
@@ -122,9 +162,11 @@ class ProductAdmin(ModelAdmin):
         """A file or a pasted list, then what would come of it, then the import."""
         context = page_context(request, "Impor produk", back=reverse("admin:orders_product_changelist"))
         if request.method == "POST":
-            pasted = "pasted" in request.POST
             try:
                 raw = _sent_table(request)
+                pasted = "pasted" in request.POST or ("file" not in request.FILES and _looks_pasted(raw))
+                if "edit" in request.POST:
+                    return TemplateResponse(request, "admin/shop/import_products.html", context)
                 entries = check_products(raw, pasted=pasted)
                 if "confirm" in request.POST:
                     with transaction.atomic():
@@ -167,6 +209,14 @@ def _sent_table(request: HttpRequest) -> bytes:
         except ValueError as error:
             raise BadFile([said("not a readable .xlsx file")]) from error
     return raw
+
+
+def _looks_pasted(raw: bytes) -> bool:
+    """Whether a text is a price list rather than a table: a table begins with the names of its columns."""
+    if is_workbook(raw):
+        return False
+    head = decode(raw).strip().split("\n", 1)[0].lower()
+    return not ("code" in head and "name" in head)
 
 
 def _as_text(raw: bytes) -> str:

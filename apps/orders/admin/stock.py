@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, sent_bytes
+from apps.bot.templatetags.shop import rupiah
 from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units, unfitting
 from apps.orders.importing.tables import BadFile
 from apps.orders.models import Kind, Seat, StockUnit, Variant
@@ -21,19 +22,45 @@ from apps.orders.services import holders
 from apps.orders.services.stock import count_up_to, needs_seats, withdraw_unit
 
 SAMPLE = 10
-COUNTED = 10_000
+COUNTED = 1_000
+
+
+def stock_left(variant: Variant) -> str:
+    """How much is for sale, in words."""
+    if not needs_seats(variant):
+        return "tidak dihitung"
+    count = count_up_to(variant, COUNTED)
+    return f"{count:,}+".replace(",", ".") if count == COUNTED else f"{count:,}".replace(",", ".")
+
+
+def stock_link(variant: Variant) -> str:
+    """The same, leading to where stock is added."""
+    if variant.product.kind == Kind.MANUAL:
+        return "dikerjakan manual"
+    url = reverse("admin:orders_variant_stock", args=[variant.pk])
+    return format_html('<a href="{}" class="underline">{}</a>', url, stock_left(variant))
 
 
 @admin.register(Variant)
 class VariantAdmin(ReadOnlyAdmin):
-    list_display = ("full_name", "price", "duration_days", "free_seats", "add_stock")
+    list_display = ("called", "costs", "duration_days", "free_seats", "add_stock")
+    list_display_links = None  # a variant is changed on the page of its product
     list_filter = ("product__kind", "product__category")
     search_fields = ("product__name", "product__code", "name")
     list_select_related = ("product",)
 
+    @admin.display(description="Nama", ordering="product__name")
+    def called(self, variant: Variant) -> str:
+        url = reverse("admin:orders_product_change", args=[variant.product_id])
+        return format_html('<a href="{}" class="font-semibold underline">{}</a>', url, variant.full_name)
+
+    @admin.display(description="Harga", ordering="price")
+    def costs(self, variant: Variant) -> str:
+        return rupiah(variant.price)
+
     @admin.display(description="Stok")
     def free_seats(self, variant: Variant) -> str:
-        return str(count_up_to(variant, COUNTED)) if needs_seats(variant) else "tidak dihitung"
+        return stock_left(variant)
 
     @admin.display(description="")
     def add_stock(self, variant: Variant) -> str:
@@ -58,6 +85,8 @@ class VariantAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/shop/stock.html", context)
 
     def _post(self, request: HttpRequest, variant: Variant, context: dict[str, Any]) -> None:
+        if "edit" in request.POST:
+            return
         raw = sent_bytes(request)
         separator = request.POST.get("separator") or None
         clean = "clean" in request.POST

@@ -29,6 +29,7 @@ export class Inside {
       before = step.at;
       return element("li", {}, element("span", { className: "at" }, clock(step.at, { second: "2-digit", fractionalSecondDigits: 3 })), element("b", {}, step.where), " ", step.what, step.more ? element("small", {}, " " + step.more) : null, element("span", { className: "gap" }, gap));
     }));
+    this.list.lastElementChild?.scrollIntoView({ block: "nearest" });
   }
 }
 
