@@ -74,10 +74,11 @@ class ProductForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["asked"].initial = questions.write(self.instance.questions or [])
-        self.fields[
-            "code"
-        ].help_text = "Nama pendek untuk impor dan perintah: huruf, angka, - dan _, misalnya netflix-1"
-        self.fields["code"].error_messages["invalid"] = CODE_NEEDS
+        for long_text in ("description", "terms"):
+            self.fields[long_text].widget.attrs["rows"] = 3
+        code = self.fields["code"]
+        code.help_text = "Nama pendek untuk impor dan perintah: huruf, angka, - dan _, misalnya netflix-1"
+        code.error_messages["invalid"] = CODE_NEEDS
 
     def clean_asked(self) -> list[dict[str, str]]:
         return questions.read(self.cleaned_data["asked"])
@@ -128,6 +129,8 @@ class ProductAdmin(ModelAdmin):
 
     @admin.display(description="Stok")
     def stock_left(self, product: Product) -> str:
+        if product.kind == Kind.MANUAL:
+            return "dikerjakan manual"
         return format_html_join(" · ", "{}", ((stock_link(variant),) for variant in product.variants.all()))
 
     def response_add(self, request: HttpRequest, obj: Product, post_url_continue: Any = None) -> HttpResponse:

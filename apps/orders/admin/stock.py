@@ -35,8 +35,6 @@ def stock_left(variant: Variant) -> str:
 
 def stock_link(variant: Variant) -> str:
     """The same, leading to where stock is added."""
-    if variant.product.kind == Kind.MANUAL:
-        return "dikerjakan manual"
     url = reverse("admin:orders_variant_stock", args=[variant.pk])
     return format_html('<a href="{}" class="underline">{}</a>', url, stock_left(variant))
 
