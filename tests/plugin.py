@@ -22,6 +22,7 @@ KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 FIXED = {
     "AUTOORDER_ENV_FILE": str(ROOT / "var" / "no-env-file"),
     "AUTOORDER_TESTS": "1",
+    "AUTOORDER_NO_FLUSH": "1",
     "SANDBOX": "1",
     "SECRET_KEY": "tests-only",
     "FIELD_KEYS": f"k1:{KEY}",
