@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 from apps.bot.views import telegram_webhook
 from apps.ops import deadletters, settings_page
 from apps.ops.inside.views import inside
-from apps.ops.views import live, ready
+from apps.ops.views import live, openmetrics, ready
 from apps.orders.views import payment_webhook
 
 admin.autodiscover()
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("payments/<slug:gateway>/webhook/", payment_webhook, name="payment-webhook"),
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),
+    path("metrics", openmetrics, name="metrics"),
     path(f"{settings.ADMIN_PATH}pesan-bermasalah/", admin.site.admin_view(deadletters.page), name="dead-letters"),
     path(f"{settings.ADMIN_PATH}pengaturan/", admin.site.admin_view(settings_page.page), name="shop-settings"),
     path(settings.ADMIN_PATH, admin.site.urls),

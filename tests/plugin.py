@@ -23,6 +23,8 @@ FIXED = {
     "AUTOORDER_ENV_FILE": str(ROOT / "var" / "no-env-file"),
     "AUTOORDER_TESTS": "1",
     "AUTOORDER_NO_FLUSH": "1",
+    "AUTOORDER_WORKERS": "2",
+    "AUTOORDER_WEB_WORKERS": "1",
     "SANDBOX": "1",
     "SECRET_KEY": "tests-only",
     "FIELD_KEYS": f"k1:{KEY}",

@@ -8,7 +8,7 @@ class BaseConfig(AppConfig):
     verbose_name = "Dasar"
 
     def ready(self) -> None:
-        from apps.base import checks  # noqa: F401  (registers system checks)
+        from apps.base import checks, healthchecks  # noqa: F401  (registers system and health checks)
         from apps.base.claims import ON_DEAD_LETTER, Claimable
         from apps.base.incidents import raise_incident
 

@@ -7,4 +7,4 @@ class BotConfig(AppConfig):
     verbose_name = "Telegram"
 
     def ready(self) -> None:
-        from apps.bot import invariants  # noqa: F401  (registers them)
+        from apps.bot import healthchecks, invariants  # noqa: F401  (registers them)

