@@ -154,11 +154,12 @@ POLL_FIRST = env.int("PAYMENT_POLL_FIRST", default=20)  # seconds after the QR w
 POLL_EVERY = env.int("PAYMENT_POLL_EVERY", default=25)  # seconds
 
 OWNER_CHAT_IDS = env.list("OWNER_CHAT_IDS", cast=int, default=[700] if SANDBOX else [])
+ADMIN_CHAT_IDS = env.list("ADMIN_CHAT_IDS", cast=int, default=OWNER_CHAT_IDS)
 SELLER_CHAT_IDS = env.list("SELLER_CHAT_IDS", cast=int, default=[])
 
 # News travels upward by name, never by import.
 INCIDENT_TASK = "apps.bot.news.tell_incident"
-BOT_ROUTES = ["apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
+BOT_ROUTES = ["apps.bot.staff.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
 TERMS_SET = "apps.snk.tasks.keep_terms"
 CHAT_BACK = ["apps.orders.tasks.send_undelivered"]  # a buyer who had blocked the bot writes again

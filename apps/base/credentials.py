@@ -52,7 +52,7 @@ def adopt_environment() -> list[str]:
             row.save()
             audit.append("credential.adopted", f"credential:{name}", changed=changed)
             if changed:
-                raise_incident(f"credential.{name}", "credential_adopted", name=name)
+                raise_incident(f"credential.{name}", "credential_adopted", needs_hand=False, name=name)
         adopted.append(name)
     _cache.clear()
     return adopted

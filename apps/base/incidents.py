@@ -1,23 +1,36 @@
-"""Incidents: the floor only raises them; a room above tells the people (settings.INCIDENT_TASK)."""
+"""Incidents: the floor raises and ends them and knows when somebody must hear; a room above tells (settings.INCIDENT_TASK).
+
+One incident: one alert, reminders after 15 and 60 min while nobody has taken it, one "resolved".
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import F
+from django.utils.module_loading import import_string
 
-from apps.base.clock import ShopNow
-from apps.base.errands import send_errand
+from apps.base import audit
+from apps.base.claims import Claimable, due_index, work
+from apps.base.clock import ShopNow, shop_now
 from apps.base.ids import uuid7
+from apps.base.queue.bells import ring
 
 log = logging.getLogger(__name__)
+audit.describe({"incident.acknowledged": "Gangguan ditangani", "incident.resolved": "Gangguan ditandai selesai"})
+
+REMINDERS = (timedelta(minutes=15), timedelta(minutes=60))  # after it was opened
 
 
-class Incident(models.Model):
+class Incident(Claimable):
     """Something that needs a hand. One open row per key; repeats are counted, not told again."""
+
+    BELL: ClassVar[str] = "apps.base.incidents.tend_incident"
+    STEP: ClassVar[timedelta] = timedelta(seconds=10)
 
     class State(models.TextChoices):
         OPEN = "open", "Terbuka"
@@ -33,11 +46,13 @@ class Incident(models.Model):
     opened_at = models.DateTimeField("mulai", db_default=ShopNow())
     last_at = models.DateTimeField("terakhir", db_default=ShopNow())
     resolved_at = models.DateTimeField("selesai", null=True, blank=True)
+    told = models.PositiveSmallIntegerField("kali dikabarkan", default=0)  # the alert itself, then reminders
 
     class Meta:
         app_label = "base"
         verbose_name = "gangguan"
         verbose_name_plural = "gangguan"
+        indexes = [due_index("incident_due")]
         constraints = [
             models.UniqueConstraint(
                 fields=["key"], condition=~models.Q(state="resolved"), name="incident_one_open_per_key"
@@ -48,22 +63,69 @@ class Incident(models.Model):
         return f"{self.get_state_display()} · {self.key}"
 
 
-def raise_incident(key: str, text: str, **data: Any) -> None:
-    """Open the incident `key` and have the owner told once; while it is open, only count."""
+def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any) -> None:
+    """Open the incident `key` and have people told; while it is open, only count.
+
+    `needs_hand=False`: something to know, told once and then over.
+    """
     log.error("incident", extra={"action": "incident", "key": key})
     unresolved = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key)
     if unresolved.update(times=F("times") + 1, last_at=ShopNow()):
         return
+    over = {} if needs_hand else {"state": Incident.State.RESOLVED, "resolved_at": shop_now()}
     try:
         with transaction.atomic():
-            incident = Incident.objects.create(key=key, text=text, data=data)
-            send_errand(settings.INCIDENT_TASK, incident.pk)
+            incident = Incident.objects.create(key=key, text=text, data=data, **over)
+            ring(Incident.BELL, incident.pk)
     except IntegrityError:  # somebody opened it between our look and our insert
         unresolved.update(times=F("times") + 1, last_at=ShopNow())
 
 
-def resolve_incident(key: str) -> None:
-    """Close it; no row, nothing to close."""
-    Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key).update(
-        state=Incident.State.RESOLVED, resolved_at=ShopNow()
-    )
+def resolve_incident(key: str, *, actor: str = "shop") -> None:
+    """Close it and have those told who heard of it; no row, nothing to close."""
+    for incident in Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key):
+        _move(incident, Incident.State.RESOLVED, actor, resolved_at=ShopNow(), next_at=ShopNow())
+        ring(Incident.BELL, incident.pk)
+
+
+def take_incident(pk: Any, *, actor: str) -> bool:
+    """Somebody has it in hand: no more reminders. False when it is over or taken already."""
+    incident = Incident.objects.filter(pk=pk, state=Incident.State.OPEN).first()
+    return incident is not None and _move(incident, Incident.State.ACKNOWLEDGED, actor, next_at=None)
+
+
+def _move(incident: Incident, to: str, actor: str, **more: Any) -> bool:
+    with transaction.atomic():
+        moved = Incident.objects.filter(pk=incident.pk, state=incident.state).update(state=to, **more)
+        if moved and actor != "shop":
+            audit.append(f"incident.{to}", f"incident:{incident.key}", actor=actor)
+    return bool(moved)
+
+
+def tend_incident(pk: str) -> None:
+    """Task: the alert, a reminder, or the end of one incident."""
+    work(Incident, pk, _tend)
+
+
+def _tend(incident: Incident) -> datetime | None:
+    """Tell whatever is due; returns when the next is."""
+    tell = import_string(settings.INCIDENT_TASK)
+    now = shop_now()
+    if incident.told == 0:
+        tell(incident, "opened")
+        Incident.objects.filter(pk=incident.pk).update(told=1)
+        incident.told = 1
+        if incident.resolved_at is not None and incident.resolved_at > incident.opened_at:
+            tell(incident, "resolved")
+    elif incident.state == Incident.State.RESOLVED:
+        tell(incident, "resolved")
+    elif incident.state == Incident.State.OPEN and now >= _reminder_at(incident):
+        tell(incident, "reminder")
+        Incident.objects.filter(pk=incident.pk).update(told=F("told") + 1)
+        incident.told += 1
+    waits = incident.state == Incident.State.OPEN and incident.told <= len(REMINDERS)
+    return _reminder_at(incident) if waits else None
+
+
+def _reminder_at(incident: Incident) -> datetime:
+    return incident.opened_at + REMINDERS[min(incident.told, len(REMINDERS)) - 1]

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.base.adminpages import ReadOnlyAdmin
+from apps.base.adminpages import ReadOnlyAdmin, actor_of
 from apps.base.claims import revive
 from apps.base.incidents import Incident, resolve_incident
 from apps.bot import outbox
@@ -84,5 +84,5 @@ class IncidentAdmin(ReadOnlyAdmin):
     @admin.action(description="Tandai selesai")
     def resolve(self, request: HttpRequest, incidents: QuerySet[Incident]) -> None:
         for incident in incidents:
-            resolve_incident(incident.key)
+            resolve_incident(incident.key, actor=actor_of(request))
         messages.success(request, "Gangguan ditandai selesai.")

@@ -67,5 +67,5 @@ def test_an_incident_reaches_the_owner_once(shop: Shop, tono: Buyer) -> None:
     resolve_incident("gateway.pakasir")
     raise_incident("gateway.pakasir", "gateway_down", gateway="pakasir")
     shop.settle()
-    assert len(tono.heard) == 2
-    assert OutboundMessage.objects.filter(state="sent").count() == 2
+    assert [text[:1] for text in tono.heard] == ["🔴", "✅", "🔴"]
+    assert OutboundMessage.objects.filter(state="sent").count() == 3

@@ -63,7 +63,7 @@ def context(name: str) -> dict[str, Any]:
         "by_hand": False, "amount": 32_000, "closed": True, "note": "Buka lagi Senin.", "contact": "@budi",
         "opens": "08.00", "closes": "22.00", "limit": 2, "least": 1, "most": 10, "free_at": AT, "number": "AO-7F3K2X",
         "kind": "Tagihan QR", "gateway": "pakasir", "said": "kunci ditolak", "why": "late", "asked": 32_000,
-        "what": "status aneh", "where": "http://localhost:8000/admin/", "username": "",
+        "incident": SimpleNamespace(opened_at=AT, resolved_at=AT, times=3), "what": "status aneh", "where": "http://localhost:8000/admin/", "username": "",
     }  # fmt: skip
 
 

@@ -35,6 +35,8 @@ def test_a_purchase_in_the_browser(page: Page, shot: Any) -> None:
     gateway = opened.value
     gateway.get_by_role("listitem").filter(has_text=number).get_by_role("button", name="Bayar").click()
     expect(gateway.get_by_role("listitem").filter(has_text=number)).to_contain_text("lunas")
+    expect(gateway.get_by_text("Pembayaran berhasil")).to_be_visible()
+    assert "null" not in gateway.locator("main").inner_text()
     shot(gateway, "gateway")
     page.bring_to_front()
     goods = page.get_by_role("listitem").filter(has_text=f"Pembayaran {number} diterima. Ini barangnya:")

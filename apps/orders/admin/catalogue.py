@@ -103,7 +103,8 @@ class ProductForm(forms.ModelForm):
 class ProductAdmin(ModelAdmin):
     form = ProductForm
     fieldsets = (
-        (None, {"fields": ("name", "code", "category", "kind", "description", "photo", "is_active")}),
+        (None, {"fields": ("name", "code", "category", "kind", "is_active")}),
+        ("Keterangan dan foto", {"fields": ("description", "photo"), "classes": ["collapse"]}),
         ("Yang diterima pembeli", {"fields": ("account_fields", "terms", "warranty_days"), "classes": ["collapse"]}),
         ("Diproses manual", {"fields": ("asked", "promised_minutes"), "classes": ["collapse"]}),
         (

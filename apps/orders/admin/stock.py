@@ -95,7 +95,9 @@ class VariantAdmin(ReadOnlyAdmin):
             return
         if "confirm" in request.POST:
             done = import_stock(units, variant=variant, actor=actor_of(request))
-            messages.success(request, f"{done.added} ditambahkan, {done.skipped} dilewati karena sudah ada.")
+            messages.success(
+                request, f"{variant.full_name}: {done.added} isi ditambahkan, {done.skipped} dilewati karena sudah ada."
+            )
             context["done"] = True
             return
         known = known_units(units, variant)

@@ -46,6 +46,7 @@ def call_failed(gateway: str, lane: str, error: GatewayError) -> None:
     and of a call that is refused for good (a key, a project)."""
     if error.permanent:
         raise_incident(f"gateway.{gateway}.refuses", "gateway_refuses", gateway=gateway, said=error.message)
+        GatewayLane.objects.filter(name=lane, failures=0).update(failures=1)  # the next call that works ends it
     if not error.theirs:
         return
     lanes = GatewayLane.objects.filter(name=lane)
@@ -64,3 +65,4 @@ def call_worked(gateway: str, lane: str) -> None:
         healed = cursor.rowcount
     if healed:
         resolve_incident(f"gateway.{gateway}")
+        resolve_incident(f"gateway.{gateway}.refuses")

@@ -26,7 +26,7 @@ function drawBill(row) {
     element("p", { className: "merchant" }, document.body.dataset.store), element("p", {}, row.order_id),
     element("p", { className: "amount" }, rupiah(row.total_payment)),
     paid ? element("p", { className: "state completed" }, "✓ Pembayaran berhasil. Kembali ke chat ya.") : payButton(row, `Bayar ${rupiah(row.total_payment)}`),
-    paid ? null : element("details", {}, element("summary", {}, "Bayar nominal lain"), other, " ", element("button", { type: "button", onclick: () => pay(row, Number(other.value)) }, "Bayar nominal ini")));
+    paid ? "" : element("details", {}, element("summary", {}, "Bayar nominal lain"), other, " ", element("button", { type: "button", onclick: () => pay(row, Number(other.value)) }, "Bayar nominal ini")));
 }
 
 function drawList(rows) {

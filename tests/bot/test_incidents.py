@@ -1,0 +1,127 @@
+"""One incident: one alert, reminders after 15 and 60 min, one word when it is over; taken and ended by a button."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.base.audit import AuditRow
+from apps.base.incidents import Incident, raise_incident, resolve_incident
+from tests.driver import Buyer, Shop
+
+
+def trouble() -> None:
+    raise_incident("telegram.mode", "webhook_down")
+
+
+def heard(person: Buyer) -> list[str]:
+    return [text for text in person.heard if "webhook" in text]
+
+
+@pytest.fixture
+def rudi(shop: Shop, settings: Any) -> Buyer:
+    """An operator who is not the owner."""
+    settings.ADMIN_CHAT_IDS = [703]
+    return shop.buyer(703, "Rudi")
+
+
+def test_one_alert_two_reminders_and_no_more(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    trouble()
+    shop.settle()
+    assert len(heard(tono)) == 1
+    shop.forward(minutes=14)
+    assert len(heard(tono)) == 1
+    shop.forward(minutes=2)
+    assert len(heard(tono)) == 2
+    assert "Masih terbuka sejak" in heard(tono)[-1]
+    assert "2 kali" in heard(tono)[-1]
+    shop.forward(minutes=40)
+    assert len(heard(tono)) == 2
+    shop.forward(minutes=5)
+    assert len(heard(tono)) == 3
+    shop.forward(days=2)
+    assert len(heard(tono)) == 3
+
+
+def test_one_word_when_it_is_over(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    resolve_incident("telegram.mode")
+    resolve_incident("telegram.mode")
+    shop.settle()
+    assert len(heard(tono)) == 2
+    assert heard(tono)[-1].startswith("✅ Selesai")
+    shop.forward(minutes=61)
+    assert len(heard(tono)) == 2
+
+
+def test_over_before_anybody_was_told_is_told_in_order(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.forward(seconds=1)
+    Incident.objects.update(told=0)
+    resolve_incident("telegram.mode")
+    shop.settle()
+    assert [text[:1] for text in heard(tono)] == ["⚠", "✅"]
+
+
+def test_who_takes_it_is_left_in_peace(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    tono.presses("Kutangani")
+    assert tono.toast == "Baik, tidak diingatkan lagi."
+    assert Incident.objects.get().state == "acknowledged"
+    assert [b["text"] for row in tono.screen["keyboard"] for b in row] == ["Selesai"]
+    shop.forward(minutes=61)
+    assert len(heard(tono)) == 1
+    tono.presses("Selesai")
+    shop.settle()
+    assert Incident.objects.get().state == "resolved"
+    assert heard(tono)[-1].startswith("✅ Selesai")
+    assert AuditRow.objects.filter(kind__startswith="incident.").count() == 2
+
+
+def test_the_same_trouble_again_is_a_new_incident(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    resolve_incident("telegram.mode")
+    trouble()
+    shop.settle()
+    assert Incident.objects.count() == 2
+    assert len(heard(tono)) == 3
+
+
+def test_operators_hear_of_the_machine_and_not_of_money(shop: Shop, tono: Buyer, rudi: Buyer) -> None:
+    trouble()
+    raise_incident("review.AO-1", "money_review", number="AO-1", why="late", amount=1, asked=1)
+    shop.settle()
+    assert len(rudi.heard) == 1
+    assert len(tono.heard) == 2
+
+
+def test_a_buyer_cannot_press_it(shop: Shop, tono: Buyer, sari: Buyer) -> None:
+    trouble()
+    shop.settle()
+    data = tono.button("Selesai")
+    sari.says("/start").presses_data(data)
+    assert sari.toast == "Tombol ini sudah tidak berlaku."
+    assert Incident.objects.get().state == "open"
+
+
+@pytest.mark.parametrize("data", ["incident", "incident:over", "incident:x:y", "incident:over:" + "0" * 32])
+def test_rubbish_is_answered(shop: Shop, tono: Buyer, data: str) -> None:
+    trouble()
+    shop.settle()
+    tono.presses_data(data)
+    assert tono.toast == "Tombol ini sudah tidak berlaku."
+
+
+def test_what_only_informs_is_told_once(shop: Shop, tono: Buyer) -> None:
+    raise_incident("credential.X", "credential_adopted", needs_hand=False, name="X")
+    shop.settle()
+    assert len(tono.heard) == 1
+    assert "keyboard" not in tono.messages[-1] or not tono.messages[-1]["keyboard"]
+    shop.forward(minutes=61)
+    assert len(tono.heard) == 1
