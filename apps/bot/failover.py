@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
+from apps.base import audit
 from apps.base.credentials import credential
 from apps.base.incidents import raise_incident, resolve_incident
+from apps.base.stored import Setting, StoredSetting
 from apps.base.threads import in_thread
 from apps.bot import probe
 from apps.bot.client import Telegram, Verdict
 from apps.bot.poller import ALLOWED, Poller
 
 log = logging.getLogger(__name__)
+
+MODE = Setting("telegram_mode", "")  # what `manage.py failover mode` asked for; empty: TELEGRAM_MODE
+MODE_NOW = "telegram_mode_now"  # the stored setting in which the leader says what is so
 
 PATIENCE = 60.0  # seconds a webhook may fail before polling takes over
 HEALTHY = 300.0  # seconds of health before the webhook comes back
@@ -57,10 +63,37 @@ class Choice:
             self.mode = "webhook"
         return self.mode
 
+    def want(self, wanted: str) -> None:
+        """Somebody asked for another rule. Back to `auto` nothing jumps: what is open stays until it is time."""
+        self.wanted, self._good_since, self._bad_since = wanted, None, None
+
     def start_over(self, mode: str) -> None:
         """The switch was refused: still in `mode` (empty at the first start), and health counts from now."""
         if self.wanted == "auto":
             self.mode, self._good_since, self._bad_since = mode, None, None
+
+
+def wanted_mode() -> str:
+    """auto, webhook or polling: the command's word, else the environment's."""
+    return MODE.get() or settings.TELEGRAM_MODE
+
+
+def mode_now() -> str:
+    """How updates come in, as the leader last said; empty before it ever did."""
+    row = StoredSetting.objects.filter(name=MODE_NOW).first()
+    return str(row.value) if row else ""
+
+
+def note_mode(mode: str) -> None:
+    """Store and audit a switch that was made."""
+    with transaction.atomic():
+        before = mode_now()
+        StoredSetting.objects.update_or_create(name=MODE_NOW, defaults={"value": mode})
+        if before != mode:
+            audit.append("telegram.mode", "telegram", mode=mode, before=before)
+
+
+audit.describe({"telegram.mode": "Pesan Telegram masuk lewat {mode}"})
 
 
 def webhook_url() -> str:
@@ -98,13 +131,25 @@ class Failover:
                         await self.step(client)
                     except DatabaseError:  # it restarts; what is open stays open until the next look
                         log.warning("the failover waits for the database", extra={"action": "failover_waits"})
-                    await asyncio.sleep(LOOK if self._applied == self.choice.mode else 1.0)
+                    await self._wait_or_be_asked(LOOK if self._applied == self.choice.mode else 1.0)
             finally:
                 self._stop_polling()
+
+    async def _wait_or_be_asked(self, seconds: float) -> None:
+        """Until the next look, or until somebody asked for another mode."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            await asyncio.sleep(1)
+            with suppress(DatabaseError):
+                if await in_thread(wanted_mode) != self.choice.wanted:
+                    return
 
     async def step(self, client: httpx.AsyncClient) -> None:
         """One look and, when it is time, one switch. One way in is open all the while."""
         now = time.monotonic()
+        with suppress(DatabaseError):  # without it the last wish stands, and the way in is looked after all the same
+            if (wanted := await in_thread(wanted_mode)) != self.choice.wanted:
+                self.choice.want(wanted)
         healthy = self.choice.possible and now >= self._refused_until and await probe_webhook(client)
         mode = self.choice.decide(healthy, now)
         if mode != self._applied:
@@ -130,6 +175,7 @@ class Failover:
                 return False
             self._start_polling()
         self._applied = mode
+        await in_thread(lambda: note_mode(mode))
         log.info("updates come in another way", extra={"action": "mode", "mode": mode})
         return True
 
@@ -154,8 +200,8 @@ class Failover:
 
     async def _tell(self, mode: str) -> None:
         if self.choice.wanted != "auto" or not self.choice.possible:
-            return
-        if mode == "polling":
+            await in_thread(lambda: resolve_incident("telegram.mode"))
+        elif mode == "polling":
             await in_thread(lambda: raise_incident("telegram.mode", "webhook_down"))
         else:
             await in_thread(lambda: resolve_incident("telegram.mode"))

@@ -92,6 +92,16 @@ def test_a_fixed_mode_stays(mode: str) -> None:
     assert {choice.decide(bool(n % 2), n * 100.0) for n in range(20)} == {mode}
 
 
+def test_another_wish_is_followed_and_back_to_auto_nothing_jumps() -> None:
+    choice = Choice("auto", possible=True)
+    assert choice.decide(True, 0) == "webhook"
+    choice.want("polling")
+    assert choice.decide(True, 10) == "polling"
+    choice.want("auto")
+    assert choice.decide(True, 20) == "polling", "health is waited for"
+    assert choice.decide(True, 20 + HEALTHY) == "webhook"
+
+
 async def outcomes() -> list[Verdict]:
     """What really comes of a refused, a silent and a cut connection, on this machine's own sockets."""
     import asyncio
@@ -167,6 +177,8 @@ def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(failover, "probe_webhook", healthy)
     monkeypatch.setattr(failover, "credential", lambda name: "secret")
     monkeypatch.setattr(failover, "raise_incident", lambda *args, **more: None)
+    monkeypatch.setattr(failover, "wanted_mode", lambda: "auto")
+    monkeypatch.setattr(failover, "note_mode", lambda mode: None)
 
     async def steps() -> failover.Failover:
         made = failover.Failover(Scripted(setWebhook=Verdict.REFUSED))  # type: ignore[arg-type]
