@@ -194,7 +194,11 @@ class Failover:
         """Every minute: a webhook that is not ours any more (a stolen token shows here) is set again."""
         self._info_at = time.monotonic()
         outcome = await self.telegram.try_call("getWebhookInfo", {})
-        if outcome.verdict is Verdict.SENT and outcome.result.get("url") != webhook_url():
+        if outcome.verdict is not Verdict.SENT:
+            return
+        if outcome.result.get("url") == webhook_url():
+            await in_thread(lambda: resolve_incident("telegram.webhook"))
+        else:
             await in_thread(lambda: raise_incident("telegram.webhook", "webhook_hijacked"))
             await self._set_webhook()
 

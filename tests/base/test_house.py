@@ -132,3 +132,14 @@ def test_files_stay_small() -> None:
     for path in [*(ROOT / "apps").rglob("*.py"), *(ROOT / "autoorder").rglob("*.py")]:
         if "migrations" not in path.parts:
             assert len(path.read_text().splitlines()) < 400, path
+
+
+def test_every_invariant_has_its_page() -> None:
+    from apps.base.invariants import REGISTRY
+    from apps.ops.management.commands.checkinvariants import page_of
+
+    for invariant in REGISTRY:
+        page = (ROOT / page_of(invariant.name)).read_text()
+        assert invariant.says.lower() in page.lower(), invariant.name
+        assert "## When it is broken" in page
+    assert len(list((ROOT / "docs" / "invariants").glob("*.md"))) == len(REGISTRY)

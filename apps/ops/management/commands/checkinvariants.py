@@ -12,6 +12,11 @@ from apps.base.commands import ShopCommand
 from apps.base.invariants import FIRST, REGISTRY
 
 
+def page_of(name: str) -> str:
+    """The page that says what an invariant means and what to do."""
+    return f"docs/invariants/{name.replace(' ', '-')}.md"
+
+
 class Command(ShopCommand):
     help = "Check every invariant. Exit 1 when a truth is broken; with --fresh also when something is late."
     example = "manage.py checkinvariants --json"
@@ -41,5 +46,8 @@ class Command(ShopCommand):
             for r in results:
                 light = "ok" if not r["violations"] else f"{r['violations']} violations, first: {', '.join(r['first'])}"
                 self.stdout.write(f"{r['name']:<16} {r['says']}: {light}")
+            for r in results:
+                if r["violations"]:
+                    self.stdout.write(f"What to do about {r['name']!r}: {page_of(r['name'])}")
         if wrong:
             raise SystemExit(1)
