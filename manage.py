@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every command of the shop. `up` and `watch` start without Django, so that they stay small."""
+"""Every command of the shop. `up`, `watch` and `observe` start without Django, so that they stay small."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def main(argv: list[str]) -> None:
         from apps.ops.watch import main as watch
 
         sys.exit(watch())
+    if command == "observe" and not asks_for_help:
+        from apps.ops.observe import main as observe
+
+        sys.exit(observe(argv[2:]))
     ensure_env_file()
     if asks_for_help or value_of("DATABASE_URL"):
         run_django(argv)

@@ -12,7 +12,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environ import FileAwareEnv
 
-from apps.base.environment import ROOT, env_file, sandbox_url, sandbox_wanted, shop_folder
+from apps.base.environment import ROOT, SANDBOX_TOKEN, env_file, sandbox_url, sandbox_wanted, shop_folder
 from autoorder.logs import logging_config
 
 env = FileAwareEnv()
@@ -130,7 +130,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # The fakes of the sandbox listen here; `up` chooses a free loopback port.
 SANDBOX_URL = env.str("SANDBOX_URL", default="") or sandbox_url()
 SANDBOX_CREDENTIALS = {
-    "TELEGRAM_BOT_TOKEN": "1000001:sandbox",  # nosec B105: of the fakes
+    "TELEGRAM_BOT_TOKEN": SANDBOX_TOKEN,
     "PAKASIR_API_KEY": "sandbox-api-key",
     "PAKASIR_WEBHOOK_SECRET": "sandbox-webhook-secret",  # nosec B105: of the fakes
 }

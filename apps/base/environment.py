@@ -7,6 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
+SANDBOX_TOKEN = "1000001:sandbox"  # noqa: S105  # nosec B105: of the fake bot
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 TEMPLATE = """\

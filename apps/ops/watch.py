@@ -1,6 +1,6 @@
-"""`watch`: looks at the heartbeats and ends what hangs; its supervisor starts it anew.
+"""`watch`: ends what hangs, tells people of what died, and pings the dead man's switch.
 
-No database, no Django: it must work when they do not. Keeps JSON lines of its own.
+No database, no Django: it must work when they do not. Keeps JSON lines of its own, and has ways out of its own.
 """
 
 from __future__ import annotations
@@ -9,17 +9,24 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from apps.base.environment import value_of
 from apps.base.heartbeats import folder, silence
 from apps.base.tether import die_with_parent
+from apps.ops import outside
 
 HUNG = 30.0  # seconds without a sign of life
 YOUNG = 20.0  # seconds a process may take to give its first sign
 LOOK = 2.0
 LINES_BYTES = 2_000_000
+QUIET = 600.0  # seconds in which further deaths of one process are only counted
+PING = 60.0  # seconds between two pings of HEARTBEAT_URL
+LED = {"web": "gunicorn", "worker": "runcluster", "bot": "runbot"}  # process → word on its leader's command line
 WATCHED = {"worker": "runcluster", "bot": "runbot"}  # heartbeat → word on its command line
 
 
@@ -70,6 +77,69 @@ def look(diary: Diary, home: str) -> list[int]:
     return killed
 
 
+class Roll:
+    """Who leads each process: says whose leader is gone since the last look."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    def deaths(self, now: Mapping[str, set[int]]) -> list[str]:
+        died = [name for name, pid in self.known.items() if pid not in now.get(name, set())]
+        self.known = {name: max(pids) for name, pids in now.items() if pids}
+        return died
+
+
+class Herald:
+    """Tells people of deaths: the first at once, what follows within QUIET as one number."""
+
+    def __init__(self, diary: Diary, tell: Callable[[str], str] = outside.tell) -> None:
+        self.diary, self.tell = diary, tell
+        self._told: dict[str, float] = {}
+        self._more: dict[str, int] = {}
+
+    def died(self, name: str, now: float) -> None:
+        """Seconds are monotonic."""
+        self.diary.write(action="died", process=name)
+        if now - self._told.get(name, -QUIET) >= QUIET:
+            self._told[name] = now
+            self._say(f"🔧 Proses {name} berhenti mendadak. Pengawas menjalankannya lagi; pesanan dan uang aman.")
+        else:
+            self._more[name] = self._more.get(name, 0) + 1
+
+    def sum_up(self, now: float) -> None:
+        """Once QUIET is over: how often it happened again."""
+        for name, times in list(self._more.items()):
+            if now - self._told[name] >= QUIET:
+                del self._more[name]
+                self._told[name] = now
+                self._say(
+                    f"🔧 Proses {name} berhenti {times} kali lagi dalam {QUIET / 60:.0f} menit. Lihat log {name}."
+                )
+
+    def _say(self, text: str) -> None:
+        """In a thread of its own: a slow way out must not keep us from looking."""
+
+        def run() -> None:
+            self.diary.write(action="told", way=self.tell(text) or "nobody", text=text)
+
+        threading.Thread(target=run, name="herald", daemon=True).start()
+
+
+def ping_switch(address: str, diary: Diary) -> None:
+    """The dead man's switch: `/fail` while worker or bot give no sign of life."""
+    silent = [name for name in WATCHED if (quiet := silence(name)) is None or quiet > HUNG]
+    try:
+        outside.ping(address.rstrip("/") + "/fail" if silent else address)
+    except (OSError, ValueError) as error:
+        diary.write(action="ping_failed", why=str(error)[:200])
+
+
+def keep_pinging(address: str, diary: Diary) -> None:
+    while True:
+        time.sleep(PING)
+        ping_switch(address, diary)
+
+
 def main() -> int:
     """Loop until stopped."""
     die_with_parent(signal.SIGTERM)
@@ -77,6 +147,12 @@ def main() -> int:
     diary = Diary(folder().parent / "watch.jsonl")
     diary.write(action="started", pid=os.getpid())
     home = str(Path.cwd())
+    roll, herald = Roll(), Herald(diary)
+    if address := value_of("HEARTBEAT_URL"):
+        threading.Thread(target=keep_pinging, args=(address, diary), name="switch", daemon=True).start()
     while True:
         look(diary, home)
+        for name in roll.deaths({name: {pid for pid, _ in processes(word, home)} for name, word in LED.items()}):
+            herald.died(name, time.monotonic())
+        herald.sum_up(time.monotonic())
         time.sleep(LOOK)

@@ -105,3 +105,15 @@ def test_serving_again_within_five_seconds(shop: Live, victim: str) -> None:
     shop.find(user, lambda m: "selamat datang" in m["text"], "the greeting", 20)
     took = time.monotonic() - started
     assert took < (5 if os.environ.get("CAMPAIGN") else 10), f"{took:.1f} s after killing {victim}"
+
+
+def test_owner_is_told_of_a_death_within_a_minute(shop: Live) -> None:
+    """By `watch` alone, on its own way out: the worker that died could not have told it."""
+    shop.insist("users", id=700, name="Tono")
+    shop.insist("say", user=700, text="/start")  # a bot may not write first
+    before = len([m for m in shop.messages(700) if "Proses worker" in m.get("text", "")])
+    shop.wait(lambda: shop.processes().get("watch"), "watch", 20)
+    time.sleep(5)  # it must have seen who runs
+    shop.kill("worker")
+    heard = lambda: [m for m in shop.messages(700) if "Proses worker" in m.get("text", "")]  # noqa: E731
+    shop.wait(lambda: len(heard()) > before, "the owner to be told", 60)

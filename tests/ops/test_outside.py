@@ -1,0 +1,185 @@
+"""Ways out that need neither database nor Django: what died is told, a host that is gone too, and nothing leaks."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.ops import observe, outside, watch
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    """Answers as told and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.status = 200
+        super().__init__(("127.0.0.1", 0), Answering)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    server: Listener
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.server.heard.append((self.path, body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    do_GET = do_POST  # noqa: N815
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def configured(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> Listener:
+    monkeypatch.setenv("OWNER_BOT_TOKEN", "77:secret")
+    monkeypatch.setenv("OWNER_CHAT_IDS", "700")
+    monkeypatch.setenv("ADMIN_CHAT_IDS", "703, 700")
+    monkeypatch.setenv("OWNER_API_URL", listener.address)
+    monkeypatch.setattr(outside, "PAUSE", 0.0)
+    return listener
+
+
+def test_owner_and_operators_are_told_once_each(configured: Listener) -> None:
+    assert outside.tell("halo") == "telegram"
+    assert configured.heard == [("/bot77:secret/sendMessage", f"chat_id={chat}&text=halo") for chat in (700, 703)]
+
+
+def test_when_telegram_fails_the_webhook_is_asked(configured: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = Listener()
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{second.address}/topik")
+    configured.status = 500
+    assert outside.tell("halo") == "webhook"
+    assert second.heard == [("/topik", "halo")]
+    assert len(configured.heard) == 2 * outside.TRIES, "each way is tried twice"
+    second.shutdown()
+    second.server_close()
+
+
+def test_nobody_to_tell_is_said_and_never_raised(configured: Listener) -> None:
+    configured.status = 403
+    assert outside.tell("halo") == ""
+
+
+def test_an_error_does_not_hold_the_token(configured: Listener) -> None:
+    configured.status = 401
+    with pytest.raises(OSError, match="could not tell anybody") as caught:
+        outside.tell_by_bot("77:secret", "halo")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_only_web_addresses_are_called(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="only http"):
+        outside.ping(f"file://{tmp_path}")
+
+
+class TestDeaths:
+    def test_a_leader_that_is_gone_or_another(self) -> None:
+        roll = watch.Roll()
+        assert roll.deaths({"worker": {10}, "bot": {11}}) == []
+        assert roll.deaths({"worker": {10}, "bot": {11}}) == []
+        assert roll.deaths({"worker": {12}, "bot": {11}}) == ["worker"]
+        assert roll.deaths({"worker": set(), "bot": {11}}) == ["worker"]
+        assert roll.deaths({"worker": set(), "bot": {11}}) == [], "said once"
+        assert roll.deaths({"worker": {13}, "bot": {11}}) == []
+
+    def test_two_hundred_deaths_are_two_messages(self, tmp_path: Path) -> None:
+        told: list[str] = []
+
+        def tell(text: str) -> str:
+            told.append(text)
+            return "telegram"
+
+        herald = watch.Herald(watch.Diary(tmp_path / "d.jsonl"), tell)
+        for second in range(200):
+            herald.died("worker", float(second))
+            herald.sum_up(float(second))
+        herald.sum_up(watch.QUIET + 1)
+        deadline = time.monotonic() + 5
+        while len(told) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "berhenti mendadak" in told[0]
+        assert "berhenti 199 kali lagi" in told[1]
+        assert len(told) == 2
+
+
+class TestDeadMansSwitch:
+    @pytest.mark.parametrize(("quiet", "path"), [(1.0, "/abc"), (31.0, "/abc/fail"), (None, "/abc/fail")])
+    def test_it_says_what_is_so(
+        self, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: float | None, path: str
+    ) -> None:
+        monkeypatch.setattr(watch, "silence", lambda name: quiet)
+        watch.ping_switch(f"{listener.address}/abc", watch.Diary(tmp_path / "d.jsonl"))
+        assert [heard for heard, _ in listener.heard] == [path]
+
+    def test_a_dead_address_is_noted(self, tmp_path: Path) -> None:
+        watch.ping_switch("http://127.0.0.1:9/x", watch.Diary(tmp_path / "d.jsonl"))
+        assert "ping_failed" in (tmp_path / "d.jsonl").read_text()
+
+
+class TestObserver:
+    def test_told_once_within_two_minutes_and_when_it_is_back(self) -> None:
+        observer = observe.Observer("https://toko.example")
+        said = [(at, observer.see(False, float(at))) for at in range(0, 300, 25)]  # a slow look and a pause
+        told = [(at, text) for at, text in said if text]
+        assert len(told) == 1
+        assert told[0][0] <= 120
+        assert "tidak menjawab" in told[0][1]
+        assert "menjawab lagi" in observer.see(True, 400.0)
+        assert observer.see(True, 410.0) == ""
+
+    def test_a_short_gap_is_no_alarm(self) -> None:
+        observer = observe.Observer("https://toko.example")
+        assert [observer.see(at % 60 == 0, float(at)) for at in range(0, 3600, 15)] == [""] * 240
+
+    def test_a_real_host_that_goes_and_comes(self, listener: Listener) -> None:
+        assert observe.answers(listener.address)
+        listener.status = 502
+        assert not observe.answers(listener.address)
+        assert not observe.answers("http://127.0.0.1:9")
+
+    def test_what_nobody_took_is_brought_again(self, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(observe, "PATIENCE", -1.0)
+        tried: list[str] = []
+
+        def tell(text: str) -> str:
+            tried.append(text)
+            return "telegram" if len(tried) == 3 else ""
+
+        rests = iter(range(4))
+
+        def rest(seconds: float) -> None:
+            if next(rests) == 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            observe.run("http://127.0.0.1:9", tell=tell, rest=rest)
+        assert len(tried) == 3
+        assert len(set(tried)) == 1
+
+    @pytest.mark.parametrize("argv", [[], ["toko.example"], ["https://a", "https://b"]])
+    def test_used_wrongly(self, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert observe.main(argv) == 2
+        assert "manage.py observe https://" in capsys.readouterr().err
