@@ -25,6 +25,8 @@ YOUNG = 20.0  # seconds a process may take to give its first sign
 LOOK = 2.0
 LINES_BYTES = 2_000_000
 QUIET = 600.0  # seconds in which further deaths of one process are only counted
+AGAIN = 20.0  # seconds until what nobody took is brought again
+MOST_UNHEARD = 20
 PING = 60.0  # seconds between two pings of HEARTBEAT_URL
 LED = {"web": "gunicorn", "worker": "runcluster", "bot": "runbot"}  # process → word on its leader's command line
 WATCHED = {"worker": "runcluster", "bot": "runbot"}  # heartbeat → word on its command line
@@ -96,6 +98,8 @@ class Herald:
         self.diary, self.tell = diary, tell
         self._told: dict[str, float] = {}
         self._more: dict[str, int] = {}
+        self._unheard: list[str] = []  # what nobody took yet
+        self._tried = 0.0
 
     def died(self, name: str, now: float) -> None:
         """Seconds are monotonic."""
@@ -107,7 +111,10 @@ class Herald:
             self._more[name] = self._more.get(name, 0) + 1
 
     def sum_up(self, now: float) -> None:
-        """Once QUIET is over: how often it happened again."""
+        """Once QUIET is over: how often it happened again. And once more what nobody took."""
+        if self._unheard and now - self._tried >= AGAIN:
+            self._tried = now
+            self._say(self._unheard.pop(0))
         for name, times in list(self._more.items()):
             if now - self._told[name] >= QUIET:
                 del self._more[name]
@@ -120,7 +127,10 @@ class Herald:
         """In a thread of its own: a slow way out must not keep us from looking."""
 
         def run() -> None:
-            self.diary.write(action="told", way=self.tell(text) or "nobody", text=text)
+            way = self.tell(text)
+            self.diary.write(action="told", way=way or "nobody", text=text)
+            if not way and len(self._unheard) < MOST_UNHEARD:
+                self._unheard.append(text)
 
         threading.Thread(target=run, name="herald", daemon=True).start()
 

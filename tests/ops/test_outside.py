@@ -124,6 +124,22 @@ class TestDeaths:
         assert "berhenti 199 kali lagi" in told[1]
         assert len(told) == 2
 
+    def test_what_nobody_took_is_brought_again(self, tmp_path: Path) -> None:
+        answers = iter(["", "", "telegram"])
+        told: list[str] = []
+
+        def tell(text: str) -> str:
+            told.append(text)
+            return next(answers)
+
+        herald = watch.Herald(watch.Diary(tmp_path / "d.jsonl"), tell)
+        herald.died("worker", 0.0)
+        for second in range(0, 120, 2):
+            time.sleep(0.01)
+            herald.sum_up(float(second + 100))
+        assert len(told) == 3
+        assert len(set(told)) == 1
+
 
 class TestDeadMansSwitch:
     @pytest.mark.parametrize(("quiet", "path"), [(1.0, "/abc"), (31.0, "/abc/fail"), (None, "/abc/fail")])
