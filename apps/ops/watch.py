@@ -32,8 +32,13 @@ LED = {"web": "gunicorn", "worker": "runcluster", "bot": "runbot"}  # process â†
 WATCHED = {"worker": "runcluster", "bot": "runbot"}  # heartbeat â†’ word on its command line
 
 
-def processes(word: str, home: str) -> list[tuple[int, float]]:
-    """Process ids and ages (seconds) of `manage.py WORD` of this checkout, leaders of their group only."""
+def processes(word: str, home: str, parent: int | None = None) -> list[tuple[int, float]]:
+    """Process ids and ages (seconds) of `manage.py WORD` of this shop, leaders of their group only.
+
+    A shop's own are those started from its checkout by whoever started us (`parent`): two shops may share a checkout,
+    and a watch that ends another shop's healthy worker, because its own is silent, is worse than none.
+    """
+    parent = os.getppid() if parent is None else parent
     found = []
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     for entry in Path("/proc").iterdir():
@@ -43,8 +48,9 @@ def processes(word: str, home: str) -> list[tuple[int, float]]:
             line = (entry / "cmdline").read_bytes().split(b"\0")
             if word.encode() not in line or str((entry / "cwd").readlink()) != home:
                 continue
-            started = float((entry / "stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-            if os.getpgid(int(entry.name)) == int(entry.name):
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            started = float(stat[19]) / os.sysconf("SC_CLK_TCK")
+            if int(stat[1]) == parent and os.getpgid(int(entry.name)) == int(entry.name):
                 found.append((int(entry.name), uptime - started))
         except (OSError, ValueError):
             continue

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http.server
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -93,6 +96,18 @@ def test_an_error_does_not_hold_the_token(configured: Listener) -> None:
 def test_only_web_addresses_are_called(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="only http"):
         outside.ping(f"file://{tmp_path}")
+
+
+def test_a_worker_of_another_shop_in_the_same_checkout_is_none_of_ours() -> None:
+    line = [sys.executable, "-c", "import time; time.sleep(30)", "runcluster"]
+    worker = subprocess.Popen(line, start_new_session=True)
+    try:
+        home = str(Path.cwd())
+        assert [pid for pid, _ in watch.processes("runcluster", home, os.getpid())] == [worker.pid]
+        assert worker.pid not in [pid for pid, _ in watch.processes("runcluster", home)]
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 class TestDeaths:
