@@ -48,3 +48,14 @@ def test_only_the_owner_changes_settings(db: Any) -> None:
     client = Client()
     client.force_login(get_user_model().objects.create_user("budi", password="x", is_staff=True))
     assert client.get(reverse("shop-settings")).status_code == 403
+
+
+def test_a_tab_left_open_changes_nothing_back(owner: Client) -> None:
+    page = reverse("shop-settings")
+    shown = owner.get(page).context["form"]
+    before = {f"initial-{name}": str(shown[name].value()) for name in shown.fields}
+    stale = {**as_shown(), **before}
+    front.SHOP_CLOSED.set(True, actor="user:1")  # meanwhile, from the phone
+    owner.post(page, {**stale, "contact": "@budi"})
+    assert front.SHOP_CLOSED.get() is True
+    assert front.CONTACT.get() == "@budi"
