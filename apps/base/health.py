@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connection
 from health_check.base import HealthCheck, HealthCheckResult
@@ -67,6 +68,10 @@ class Finding:
     @property
     def word(self) -> str:
         return ("ok", "warning", "failing")[self.level]
+
+    def details(self) -> dict[str, Any]:
+        """State, sentence and figures, as JSON tells them."""
+        return {"state": self.word, "says": self.says, **self.figures}
 
 
 REGISTRY: list[ShopCheck] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from apps.base.incidents import Incident
-from apps.bot import outbox
 from apps.bot.chats import chat_of
 from apps.bot.models import OutboundMessage
 from apps.bot.screens import Button, Screen, send_screen
@@ -35,12 +35,8 @@ def tell_incident(incident: Incident, occasion: str) -> None:
     people = list(settings.OWNER_CHAT_IDS)
     if incident.text in OF_THE_MACHINE:
         people += [chat for chat in settings.ADMIN_CHAT_IDS if chat not in people]
-    with transaction.atomic():
-        for telegram_id in people:
-            mark = f"incident:{incident.pk.hex}:{occasion}{incident.told}:{telegram_id}"[:80]
-            if not OutboundMessage.objects.filter(about=mark).exists():
-                chat = chat_of(telegram_id)
-                send_screen(chat, incident_screen(incident, occasion, chat.language), kind=NOTICE, about=mark)
+    about = f"incident:{incident.pk.hex}:{occasion}{incident.told}"
+    _once_each(people, about, lambda language: incident_screen(incident, occasion, language))
 
 
 def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
@@ -51,26 +47,23 @@ def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
     else:
         text = render(f"alerts/_{occasion}", language, said=said, incident=incident)
     with override(language):
-        rows = [
-            [
-                Button(_("Kutangani"), f"incident:take:{incident.pk.hex}"),
-                Button(_("Selesai"), f"incident:over:{incident.pk.hex}"),
-            ]
-        ]
-    return Screen(
-        text, rows if incident.state == Incident.State.OPEN else rows[:0] if incident.resolved_at else [rows[0][1:]]
-    )
+        take = Button(_("Kutangani"), f"incident:take:{incident.pk.hex}")
+        over = Button(_("Selesai"), f"incident:over:{incident.pk.hex}")
+    offered = {Incident.State.OPEN: [take, over], Incident.State.ACKNOWLEDGED: [over]}
+    return Screen(text, [offered.get(Incident.State(incident.state), [])])
 
 
 def tell_staff(template: str, *, about: str, **context: Any) -> None:
     """A notice to every seller chat, or to the owner where there are no sellers; `about` makes it happen once."""
-    _tell(settings.SELLER_CHAT_IDS or settings.OWNER_CHAT_IDS, template, about=about, **context)
+    people = settings.SELLER_CHAT_IDS or settings.OWNER_CHAT_IDS
+    _once_each(people, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
 
 
-def _tell(telegram_ids: list[int], template: str, /, *, about: str, **context: Any) -> None:
+def _once_each(telegram_ids: list[int], about: str, screen: Callable[[str], Screen]) -> None:
+    """A notice to every chat, in its language; a chat that has one for `about` is left out."""
     with transaction.atomic():
         for telegram_id in telegram_ids:
             mark = f"{about}:{telegram_id}"
             if not OutboundMessage.objects.filter(about=mark).exists():
                 chat = chat_of(telegram_id)
-                outbox.send_text(chat, render(f"alerts/{template}", chat.language, **context), about=mark)
+                send_screen(chat, screen(chat.language), kind=NOTICE, about=mark)

@@ -49,7 +49,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     found = findings()
     blocked = any(finding.gates and finding.level == 2 for finding in found)
     if may_see_details(request):
-        body: dict[str, Any] = {f.name: {"state": f.word, "says": f.says, **f.figures} for f in found}
+        body: dict[str, Any] = {f.name: f.details() for f in found}
     else:
         body = {f.name: f.word for f in found}
     return JsonResponse(body, status=503 if blocked else 200)

@@ -70,7 +70,8 @@ def test_each_debt_is_closed_for_itself(shop: Shop, sari: Buyer, diamond: Varian
     books_hold()
 
 
-def test_money_given_back_serves_no_order(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+def paid_late_and_twice(shop: Shop, sari: Buyer) -> tuple[Order, Payment, Payment]:
+    """An expired order, its money after all, and the same once more by another invoice."""
     number = sari.orders("Spotify")
     shop.forward(minutes=16)
     shop.bank_pays(number)
@@ -82,6 +83,11 @@ def test_money_given_back_serves_no_order(shop: Shop, sari: Buyer, spotify: Vari
         total_payment=row.amount, state="expired",
     )  # fmt: skip
     receive(again, row.amount)
+    return order, row, again
+
+
+def test_money_given_back_serves_no_order(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    order, row, again = paid_late_and_twice(shop, sari)
     assert review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t") == row.amount
     assert Order.objects.get().state == "needs_review", "the first payment still waits"
     review.mark_refunded(order_id=order.pk, keys=[f"payment:{row.pk}"], actor="t")
@@ -92,17 +98,7 @@ def test_money_given_back_serves_no_order(shop: Shop, sari: Buyer, spotify: Vari
 
 
 def test_half_of_it_given_back_leaves_enough_for_the_goods(shop: Shop, sari: Buyer, spotify: Variant) -> None:
-    number = sari.orders("Spotify")
-    shop.forward(minutes=16)
-    shop.bank_pays(number)
-    shop.forward(minutes=5)
-    order = Order.objects.get()
-    row = order.payments.get()
-    again = Payment.objects.create(
-        order=order, gateway=row.gateway, reference="AO-ZZZZZZ", transaction="t2", amount=row.amount,
-        total_payment=row.amount, state="expired",
-    )  # fmt: skip
-    receive(again, row.amount)
+    order, _row, again = paid_late_and_twice(shop, sari)
     review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t")
     review.serve_reviewed_order(order_id=order.pk, actor="t")
     shop.settle()

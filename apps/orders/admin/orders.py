@@ -75,15 +75,10 @@ def _check(order: Order, actor: str, chosen: Sequence[str]) -> str:
     return "Gateway sedang ditanya."
 
 
-def owed(order: Order) -> QuerySet[OrderLine]:
-    """Lines whose money the buyer wants back and has not got."""
-    return order.lines.filter(state=LineState.RETURNED, refunded_at__isnull=True)
-
-
 ACTS = {
     "kirim": Act("Kirim barang", "Uangnya cukup: ambil stok lagi dan kirim barang ke pembeli.", lambda o: o.state == "needs_review", _serve),
     "kembalikan": Act("Uang sudah dikembalikan", "Catat bahwa uangnya sudah kamu kirim kembali ke pembeli. Pembeli langsung diberi tahu.",
-                      lambda o: o.payments.exclude(review="").exists() or owed(o).exists(), _refund, _debts),
+                      lambda o: bool(_debts(o)), _refund, _debts),
     "ulang": Act("Kirim ulang", "Barang yang tidak sampai dikirim sekali lagi.",
                  lambda o: o.lines.filter(state=LineState.UNDELIVERABLE).exists(), _resend),
     "cek": Act("Cek pembayaran", "Tanya gateway sekarang.", lambda o: o.payments.filter(closed_at__isnull=True).exists(), _check),

@@ -26,7 +26,7 @@ class Command(ShopCommand):
         found = examine()
         wrong = [f for f in found if f.level >= (1 if options["strict"] else 2)]
         if options["json"]:
-            checks = {f.name: {"state": f.word, "says": f.says, **f.figures} for f in found}
+            checks = {f.name: f.details() for f in found}
             self.stdout.write(json.dumps({"ok": not wrong, "checks": checks}))
         else:
             for f in found:
