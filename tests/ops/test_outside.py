@@ -103,6 +103,9 @@ def test_a_worker_of_another_shop_in_the_same_checkout_is_none_of_ours() -> None
     worker = subprocess.Popen(line, start_new_session=True)
     try:
         home = str(Path.cwd())
+        until = time.monotonic() + 5  # an exec has its command line a moment after Popen returns
+        while not watch.processes("runcluster", home, os.getpid()) and time.monotonic() < until:
+            time.sleep(0.01)
         assert [pid for pid, _ in watch.processes("runcluster", home, os.getpid())] == [worker.pid]
         assert worker.pid not in [pid for pid, _ in watch.processes("runcluster", home)]
     finally:
