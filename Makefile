@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help run test lint types bench campaign lock locale map screenshots clean
+.PHONY: help run test lint types bench campaign prove-install lock locale map screenshots clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 
 .venv/.run: requirements.txt deploy/venv.sh
 	@sh deploy/venv.sh requirements.txt .venv/.run
@@ -32,6 +32,9 @@ bench: .venv/.dev ## figures of the hot paths, against the fakes
 
 campaign: .venv/.dev ## the full counts of kills and races (long)
 	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency tests/orders/test_walk.py
+
+prove-install: .venv/.dev ## the installer in a container of its own (root, Debian's debootstrap and systemd-container)
+	@$(PY) -m tests.container.prove
 
 lock: ## pin requirements.in and requirements-dev.in with hashes (needs uv)
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url -q -o requirements.txt

@@ -33,6 +33,8 @@ def main(argv: list[str]) -> None:
 
         sys.exit(observe(argv[2:]))
     ensure_env_file()
+    if command == "migrate" and value_of("DATABASE_ADMIN_URL"):
+        os.environ["DATABASE_URL"] = value_of("DATABASE_ADMIN_URL")
     if asks_for_help or value_of("DATABASE_URL"):
         run_django(argv)
         return

@@ -4,12 +4,16 @@ import gc
 import os
 from pathlib import Path
 
+from apps.base.environment import value_of
 from apps.base.tether import die_with_parent
 
-bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+socket_file = os.environ.get("AUTOORDER_WEB_SOCKET")  # production: nginx stands before it
+bind = (
+    f"unix:{socket_file}" if socket_file else f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+)
 worker_class = "gthread"
-workers = int(os.environ.get("AUTOORDER_WEB_WORKERS", "2"))
-threads = int(os.environ.get("AUTOORDER_WEB_THREADS", "6"))
+workers = int(value_of("AUTOORDER_WEB_WORKERS") or 2)
+threads = int(value_of("AUTOORDER_WEB_THREADS") or 6)
 preload_app = True
 reuse_port = False
 keepalive = 30

@@ -104,3 +104,8 @@ def shop_folder() -> Path:
     AUTOORDER_VAR moves `var` elsewhere, for tests and benchmarks that must not meet the checkout's own shop.
     """
     return Path(os.environ.get("AUTOORDER_VAR") or ROOT / "var") / ("sandbox" if sandbox_wanted() else "shop")
+
+
+def run_folder() -> Path:
+    """Where a running shop keeps sockets, locks and signs of life."""
+    return Path(os.environ.get("AUTOORDER_RUN") or shop_folder() / "run")

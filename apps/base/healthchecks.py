@@ -39,11 +39,15 @@ def migrations() -> None:
     global _migrated
     if _migrated:
         return
-    executor = MigrationExecutor(connection)
-    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    if missing:
+    if missing := missing_migrations():
         raise ServiceUnavailable(f"{missing} migrations are missing: manage.py migrate")
     _migrated = True
+
+
+def missing_migrations() -> int:
+    """How many the code knows and the database has not had yet."""
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 @health_check("disk", gates=True)

@@ -1,25 +1,42 @@
-"""Signs of life as files: `watch` reads them without a database. Standard library and settings only."""
+"""Signs of life as files: `watch` reads them without a database; systemd hears them too. Standard library only."""
 
 from __future__ import annotations
 
 import os
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from apps.base.environment import shop_folder
+from apps.base.environment import run_folder
 
 
 def folder() -> Path:
     """Where the heartbeat files lie."""
-    path = Path(os.environ.get("AUTOORDER_RUN") or shop_folder() / "run") / "beats"
+    path = run_folder() / "beats"
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
+def note(name: str) -> None:
+    """Write down that `name` did real work just now."""
+    (folder() / name).write_text(str(time.time()))
+
+
 def beat(name: str) -> None:
-    """Say that `name` did real work just now."""
-    path = folder() / name
-    path.write_text(str(time.time()))
+    """Say of oneself, for `watch` and systemd, that real work was done just now."""
+    note(name)
+    notify("READY=1\nWATCHDOG=1")
+
+
+def notify(what: str) -> None:
+    """Say something to systemd by sd_notify(3); nothing happens under another supervisor."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire, suppress(OSError):
+        wire.connect("\0" + address[1:] if address.startswith("@") else address)
+        wire.send(what.encode())
 
 
 def silence(name: str) -> float | None:

@@ -1,4 +1,6 @@
-"""Run a program that dies with its parent: `python -m apps.base.tether [--signal NAME] PROGRAM …`.
+"""Run a program that dies with its parent: `python -m apps.base.tether [--signal NAME] [--as NAME] PROGRAM …`.
+
+`--as NAME`: under this name, with a growing pause when it keeps dying young (apps.base.patience).
 
 Linux only (prctl(2), PR_SET_PDEATHSIG); elsewhere the program simply runs. Standard library only.
 """
@@ -9,6 +11,9 @@ import ctypes
 import os
 import signal
 import sys
+
+from apps.base.environment import run_folder
+from apps.base.patience import wait_before_start
 
 PR_SET_PDEATHSIG = 1
 
@@ -28,6 +33,9 @@ def main(argv: list[str]) -> None:
     if argv[:1] == ["--signal"]:
         sig, argv = signal.Signals[argv[1]], argv[2:]
     die_with_parent(sig)
+    if argv[:1] == ["--as"]:
+        wait_before_start(argv[1], run_folder())
+        argv = argv[2:]
     os.execvp(argv[0], argv)  # noqa: S606  # nosec B606: the program is named by our own supervisor file
 
 

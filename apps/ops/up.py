@@ -22,23 +22,12 @@ from typing import Any
 from apps.base import embedded
 from apps.base.embedded import CannotStart
 from apps.base.environment import ROOT, ensure_env_file, sandbox_wanted, shop_folder, value_of
+from apps.base.localhttp import UnixConnection, web_answers
 from apps.base.tether import die_with_parent
 
 NEEDED_BYTES = 200 * 1024 * 1024
 PROCESSES = ("web", "worker", "bot", "watch")
 PATIENCE = 30.0  # seconds for a process to come up
-
-
-class UnixConnection(HTTPConnection):
-    """HTTP over the supervisor's socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost")
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self._path)
 
 
 class UnixTransport(xmlrpc.client.Transport):
@@ -209,24 +198,24 @@ class Shop:
         prepared = self.prepare_database(env)
         for name in PROCESSES:
             self.rpc("startProcess", f"shop:{name}", False)
-        self.wait(self.web_answers, "the web process")
+        self.wait(web_answers, "the web process")
         return prepared
 
     def prepare_database(self, env: dict[str, str]) -> dict[str, Any]:
+        if value_of("DATABASE_ADMIN_URL"):  # the shop's own role may not change tables
+            self.manage("migrate", "--verbosity", "0", env=env)
+        said: dict[str, Any] = json.loads(self.manage("prepare", env=env).splitlines()[-1])
+        return said
+
+    def manage(self, *words: str, env: dict[str, str]) -> str:
+        """What a command prints. Raises CannotStart without words: the command has said why."""
         run = subprocess.run(  # noqa: S603
-            [sys.executable, "manage.py", "prepare"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False,
+            [sys.executable, "manage.py", *words], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False,
             preexec_fn=lambda: die_with_parent(signal.SIGKILL),
         )  # fmt: skip
         if run.returncode:
-            raise CannotStart("")  # prepare has said why
-        said: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-        return said
-
-    def web_answers(self) -> bool:
-        host = "127.0.0.1" if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104  # nosec B104
-        call = HTTPConnection(host, self.port, timeout=2)
-        call.request("GET", "/healthz/live")
-        return call.getresponse().status == 200
+            raise CannotStart("")
+        return run.stdout
 
     def stop(self, grace: float) -> None:
         """SIGTERM stops the processes in order, the database last; SIGKILL after `grace` seconds (children follow)."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.environment import value_of
-from apps.base.heartbeats import folder, silence
+from apps.base.heartbeats import folder, note, notify, silence
+from apps.base.localhttp import web_answers
 from apps.base.tether import die_with_parent
 from apps.ops import outside
 
@@ -29,7 +30,8 @@ AGAIN = 20.0  # seconds until what nobody took is brought again
 MOST_UNHEARD = 20
 PING = 60.0  # seconds between two pings of HEARTBEAT_URL
 LED = {"web": "gunicorn", "worker": "runcluster", "bot": "runbot"}  # process → word on its leader's command line
-WATCHED = {"worker": "runcluster", "bot": "runbot"}  # heartbeat → word on its command line
+ASK = 5.0  # seconds between two questions to the web process, which gives no sign of life by itself
+BEATING = ("worker", "bot")  # give signs of life by themselves
 
 
 def processes(word: str, home: str, parent: int | None = None) -> list[tuple[int, float]]:
@@ -73,7 +75,7 @@ class Diary:
 def look(diary: Diary, home: str) -> list[int]:
     """One round: kill the group of every process that hangs; returns the ids killed."""
     killed = []
-    for name, word in WATCHED.items():
+    for name, word in LED.items():
         quiet = silence(name)
         for pid, age in processes(word, home):
             if age < YOUNG or (quiet is not None and quiet < HUNG) or age < HUNG:
@@ -143,7 +145,7 @@ class Herald:
 
 def ping_switch(address: str, diary: Diary) -> None:
     """The dead man's switch: `/fail` while worker or bot give no sign of life."""
-    silent = [name for name in WATCHED if (quiet := silence(name)) is None or quiet > HUNG]
+    silent = [name for name in BEATING if (quiet := silence(name)) is None or quiet > HUNG]
     try:
         outside.ping(address.rstrip("/") + "/fail" if silent else address)
     except (OSError, ValueError) as error:
@@ -156,6 +158,14 @@ def keep_pinging(address: str, diary: Diary) -> None:
         ping_switch(address, diary)
 
 
+def keep_asking_web() -> None:
+    """Its sign of life is an answer: a web process that hangs is ended like the others."""
+    while True:
+        if web_answers(ASK):
+            note("web")
+        time.sleep(ASK)
+
+
 def main() -> int:
     """Loop until stopped."""
     die_with_parent(signal.SIGTERM)
@@ -166,7 +176,9 @@ def main() -> int:
     roll, herald = Roll(), Herald(diary)
     if address := value_of("HEARTBEAT_URL"):
         threading.Thread(target=keep_pinging, args=(address, diary), name="switch", daemon=True).start()
+    threading.Thread(target=keep_asking_web, name="ask-web", daemon=True).start()
     while True:
+        notify("READY=1\nWATCHDOG=1")
         look(diary, home)
         for name in roll.deaths({name: {pid for pid, _ in processes(word, home)} for name, word in LED.items()}):
             herald.died(name, time.monotonic())

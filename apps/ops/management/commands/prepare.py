@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
+from os import environ
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
 from django.core import checks
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from django.core.management.base import CommandParser
 from django.db import OperationalError, connection
 
 from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.credentials import adopt_environment
+from apps.base.healthchecks import missing_migrations
 from apps.base.stored import StoredSetting
 
 LOGIN = "owner"
@@ -24,19 +30,26 @@ class Command(ShopCommand):
     example = "manage.py prepare"
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--password", choices=["-"], help="-: the owner's password is the next line of standard input"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_bad_settings()
         refuse_silent_database()
         kind = "sandbox" if settings.SANDBOX else "shop"
         refuse_other_kind(kind)
-        call_command("migrate", verbosity=0, interactive=False)
+        if missing_migrations():
+            migrate()
         StoredSetting.objects.get_or_create(name="kind_of_shop", defaults={"value": kind})
         adopt_environment()
         if settings.SANDBOX:
             from apps.orders.demo.catalogue import seed
 
             seed()
-        self.stdout.write(json.dumps({"login": LOGIN, "password": first_password()}))
+        given = sys.stdin.readline().rstrip("\n") if options["password"] else ""
+        self.stdout.write(json.dumps({"login": LOGIN, "password": set_password(given) if given else first_password()}))
 
 
 def refuse_bad_settings() -> None:
@@ -67,6 +80,26 @@ def refuse_other_kind(kind: str) -> None:
     raise UsedWrongly(
         "This database belongs to a real shop: set TELEGRAM_BOT_TOKEN, or give the sandbox a database of its own."
     )
+
+
+def migrate() -> None:
+    """Where another role owns the tables (DATABASE_ADMIN_URL), only that one may change them."""
+    if environ.get("DATABASE_ADMIN_URL", environ.get("DATABASE_URL")) != environ.get("DATABASE_URL"):
+        raise UsedWrongly("The tables are older than the code: run `autoorder migrate` as root first.")
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def set_password(given: str) -> str:
+    """The owner's login with this password; made when there is none. Returns nothing to show."""
+    users = get_user_model().objects
+    try:
+        validate_password(given)
+    except ValidationError as refusal:
+        raise UsedWrongly(" ".join(refusal.messages)) from refusal
+    owner = users.filter(username=LOGIN).first() or users.create_superuser(LOGIN)
+    owner.set_password(given)
+    owner.save()
+    return ""
 
 
 def first_password() -> str:

@@ -1,0 +1,118 @@
+"""`python -m apps.ops.moving FROM TO`: a shop tried out with `make run` moves into the installed database (deploy/install.sh).
+
+Data only, into tables freshly made: a dump of a newer PostgreSQL does not load into an older one, rows do. The try-out's
+database and files are read and left as they are. Runs as root, who reaches the new database as the user postgres.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from apps.base import embedded
+
+TABLES = """
+SELECT format('%I', table_name), string_agg(format('%I', column_name), ', ' ORDER BY ordinal_position)
+FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND is_generated = 'NEVER' AND table_name <> 'django_migrations'
+GROUP BY table_name ORDER BY table_name
+"""
+SEQUENCES = """
+SELECT format('SELECT setval(%L, %s);', schemaname || '.' || sequencename, last_value)
+FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL
+"""
+SCHEMA = "SELECT string_agg(app || '.' || name, ',' ORDER BY app, name) FROM django_migrations"
+
+
+class CannotMove(Exception):
+    """One plain sentence."""
+
+
+def target(*words: str) -> list[str]:
+    """psql in the installed database, as the one who may leave out triggers and foreign keys."""
+    return ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "autoorder", *words]
+
+
+def become_postgres() -> None:
+    embedded.become("postgres")
+
+
+def ask_target(query: str) -> str:
+    run = subprocess.run(  # noqa: S603
+        target("-At", "-c", query), capture_output=True, text=True, check=False, cwd="/", preexec_fn=become_postgres
+    )
+    if run.returncode:
+        raise CannotMove(f"The installed database does not answer: {run.stderr.strip()}")
+    return run.stdout.strip()
+
+
+def move_tables(cluster: embedded.Cluster) -> int:
+    """Copy every table in one transaction of the new database; returns how many."""
+    source = [
+        str(cluster.programs / "psql"),
+        "-X",
+        "-q",
+        "-h",
+        str(cluster.sockets),
+        "-U",
+        embedded.ROLE,
+        "-d",
+        "autoorder",
+    ]
+
+    def ask(query: str) -> list[str]:
+        run = subprocess.run([*source, "-At", "-c", query], capture_output=True, text=True, check=True, cwd="/")  # noqa: S603
+        return run.stdout.splitlines()
+
+    if ask(SCHEMA)[0] != ask_target(SCHEMA):
+        raise CannotMove(
+            "The try-out and this version have different tables: start the try-out once with `make run` first."
+        )
+    tables = [line.split("|", 1) for line in ask(TABLES)]
+    loader = subprocess.Popen(target("-1"), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)  # noqa: S603
+    assert loader.stdin is not None  # noqa: S101  # nosec B101
+    loader.stdin.write(b"SET session_replication_role = replica;\n")
+    loader.stdin.write(f"TRUNCATE {', '.join(name for name, _ in tables)};\n".encode())
+    for name, columns in tables:
+        loader.stdin.write(f"COPY {name} ({columns}) FROM STDIN;\n".encode())
+        loader.stdin.flush()
+        query = f"COPY {name} ({columns}) TO STDOUT"
+        subprocess.run([*source, "-c", query], stdout=loader.stdin, check=True, cwd="/")  # noqa: S603
+        loader.stdin.write(b"\\.\n")
+    loader.stdin.write("\n".join(ask(SEQUENCES)).encode() + b"\n")
+    loader.stdin.close()
+    if loader.wait():
+        raise CannotMove("A table could not be moved; the new database is as it was.")
+    return len(tables)
+
+
+def move_files(old: Path, new: Path) -> None:
+    """Media, with the owner that the shop runs as."""
+    if not (old / "media").is_dir():
+        return
+    shutil.copytree(old / "media", new / "media", dirs_exist_ok=True)
+    owner = pwd.getpwnam("autoorder")
+    for path in (new / "media", *(new / "media").rglob("*")):
+        os.chown(path, owner.pw_uid, owner.pw_gid)
+
+
+def main(argv: list[str]) -> int:
+    old, new = Path(argv[0]), Path(argv[1])
+    try:
+        with embedded.borrowed_server(old) as cluster:
+            count = move_tables(cluster)
+        move_files(old, new)
+    except (CannotMove, embedded.CannotStart, subprocess.CalledProcessError) as refusal:
+        print(str(refusal), file=sys.stderr)
+        return 1
+    print(f"{count} tables moved")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

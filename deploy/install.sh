@@ -1,0 +1,165 @@
+#!/bin/sh
+# install.sh: autoorder on a fresh Debian 12 or 13, or Ubuntu 24.04, with 1 GB of memory. As root, in a clone of the project:
+#
+#   sh deploy/install.sh
+#
+# It asks four things and may be run again: what was answered before is kept when you only press Enter. A shop that was
+# tried out with `make run` and a bot token moves in with everything it has. Answers may also come on standard input.
+set -eu
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/database.sh"
+
+case "${1-}" in
+    "") ;;
+    --help | -h) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) stop "install.sh takes no arguments; it asks. Example: sh deploy/install.sh" ;;
+esac
+[ "$(id -u)" = 0 ] || stop "Installing needs root: sudo sh deploy/install.sh"
+[ -d /run/systemd/system ] || stop "This machine does not run systemd: use \`make run\`, or a VPS with Debian 12 or newer."
+. /etc/os-release
+case "$ID-${VERSION_ID:-0}" in
+    debian-1[2-9]* | ubuntu-2[4-9]*) ;;
+    *) stop "Debian 12 or 13, or Ubuntu 24.04 is needed; this is $PRETTY_NAME." ;;
+esac
+git_here rev-parse -q --verify HEAD >/dev/null 2>&1 || stop "Run it in a clone of the project (git clone …), so that updates can come."
+lock
+need_room 2000 /
+
+value_in_force() { # NAME
+    [ ! -e "$SETTINGS" ] || sed -n "s/^$1=//p" "$SETTINGS" | tail -1
+}
+
+ask() { # VARIABLE QUESTION KEPT
+    if [ -n "$3" ]; then printf '%s [%s]: ' "$2" "$3"; else printf '%s: ' "$2"; fi
+    read -r answer || answer=
+    eval "$1=\${answer:-\$3}"
+}
+
+ask_secret() { # VARIABLE QUESTION
+    printf '%s: ' "$2"
+    [ ! -t 0 ] || stty -echo
+    read -r answer || answer=
+    [ ! -t 0 ] || { stty echo; echo; }
+    eval "$1=\$answer"
+}
+
+say "autoorder: four questions, then about five minutes of work."
+old_domain=$(value_in_force PUBLIC_URL | sed 's#^https://##')
+ask domain "1. The shop's domain (toko.example), or - for none" "${old_domain:--}"
+domain=$(printf '%s' "$domain" | sed 's#^https\{0,1\}://##; s#/*$##' | tr 'A-Z' 'a-z')
+case $domain in
+    -) domain= ;;
+    *[!a-z0-9.-]* | "" | .* | -*) stop "\"$domain\" is no domain: write it like toko.example, or - for none." ;;
+esac
+ask_secret token "2. The bot's token from @BotFather$([ -z "$(value_in_force TELEGRAM_BOT_TOKEN)" ] || echo ' (Enter: keep it)')"
+token=${token:-$(value_in_force TELEGRAM_BOT_TOKEN)}
+printf '%s' "$token" | grep -Eq '^[0-9]{5,}:[A-Za-z0-9_-]{20,}$' || stop "That is no bot token: it looks like 123456789:AAE…, from @BotFather."
+ask owner "3. Your numeric Telegram id (ask @userinfobot)" "$(value_in_force OWNER_CHAT_IDS)"
+printf '%s' "$owner" | grep -Eq '^-?[0-9]+(,-?[0-9]+)*$' || stop "\"$owner\" is no numeric id, such as 123456789."
+ask_secret password "4. A password for the dashboard, 10 characters or more$([ ! -e "$DATA/shop" ] || echo ' (Enter: keep it)')"
+[ -n "$password" ] || [ -e "$DATA/shop" ] || stop "The dashboard needs a password of 10 characters or more."
+[ -z "$password" ] || [ "${#password}" -ge 10 ] || stop "The password is too short: 10 characters or more."
+
+say "Installing Debian's packages …"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update >/dev/null || stop "apt-get update failed: is the network there?"
+apt-get -qy install --no-install-recommends postgresql nginx python3-venv curl openssl ca-certificates ufw \
+    ${domain:+certbot} >/tmp/autoorder-apt.log 2>&1 || stop "Packages could not be installed; the reasons stand in /tmp/autoorder-apt.log"
+
+getent passwd autoorder >/dev/null || useradd --system --home-dir "$DATA" --shell /usr/sbin/nologin autoorder
+install -d -m 0750 -o root -g autoorder /etc/autoorder
+install -d -m 0750 -o root -g autoorder /etc/autoorder/secrets
+install -d -m 0750 -o autoorder -g autoorder "$DATA" "$DATA/shop"
+install -d -m 0700 -o root -g root "$DATA/backups"
+
+say "Making the release …"
+name=$(release_of HEAD)
+[ -z "$(git_here status --porcelain --untracked-files=no)" ] || say "Changes that are not committed are left out of it."
+build_release HEAD "$name"
+switch_to "$name"
+
+say "Setting up the database …"
+prepare_database
+
+if [ ! -e "$SETTINGS" ]; then
+    if grep -q '^TELEGRAM_BOT_TOKEN=.' "$SOURCE/.env" 2>/dev/null; then
+        install -m 0640 -o root -g autoorder "$SOURCE/.env" "$SETTINGS" # the keys of the shop that was tried out
+    else
+        (cd "$CURRENT" && AUTOORDER_ENV_FILE=$SETTINGS .venv/bin/python -c 'from apps.base.environment import ensure_env_file; ensure_env_file()')
+    fi
+fi
+small=$(awk '/^MemTotal/ { print ($2 < 1500000) }' /proc/meminfo)
+"$CURRENT/.venv/bin/python" "$CURRENT/deploy/setvalues.py" "$SETTINGS" <<END
+TELEGRAM_BOT_TOKEN=$token
+OWNER_CHAT_IDS=$owner
+PUBLIC_URL=${domain:+https://$domain}
+DATABASE_URL=postgres://autoorder@%2Fvar%2Frun%2Fpostgresql/autoorder
+DATABASE_ADMIN_URL=postgres://autoorder_admin@%2Fvar%2Frun%2Fpostgresql/autoorder
+$([ "$small" = 0 ] || printf 'AUTOORDER_WORKERS=2\nAUTOORDER_WEB_WORKERS=1')
+END
+[ -n "$domain" ] || sed -i 's#^PUBLIC_URL=.*#PUBLIC_URL=#' "$SETTINGS"
+chown root:autoorder "$SETTINGS"
+chmod 0640 "$SETTINGS"
+
+systemctl stop autoorder.target $UNITS 2>/dev/null || true
+say "Making the tables …"
+manage_as_root "$name" migrate --verbosity 0 || stop "The tables could not be made; see above."
+if [ -e "$SOURCE/var/shop/postgres/initialised" ] && [ ! -e "$DATA/moved-in" ]; then
+    say "Moving the shop that was tried out here …"
+    (cd "$CURRENT" && .venv/bin/python -m apps.ops.moving "$SOURCE/var/shop" "$DATA/shop") || stop "It could not be moved; the try-out is untouched. See above."
+    chown -R autoorder:autoorder "$DATA/shop"
+    touch "$DATA/moved-in"
+fi
+printf '%s\n' "$password" | /usr/local/bin/autoorder prepare --password - >/dev/null || stop "The shop could not be prepared; see above."
+
+install -D -m 0644 "$CURRENT/deploy/systemd/journald.conf" /etc/systemd/journald.conf.d/autoorder.conf
+systemctl restart systemd-journald
+systemctl -q enable autoorder.target $UNITS
+systemctl start autoorder.target
+
+# The web server: a certificate of our own making until certbot has one, so that it can start at all.
+if [ -n "$domain" ]; then
+    say "Setting up nginx for $domain …"
+    keys=/etc/letsencrypt/live/$domain
+    own=/etc/autoorder/tls
+    site() { # CERTIFICATE KEY
+        sed "s#@DOMAIN@#$domain#g; s#@CERTIFICATE@#$1#; s#@KEY@#$2#" "$CURRENT/deploy/nginx/autoorder.conf" >/etc/nginx/sites-available/autoorder
+        ln -sf ../sites-available/autoorder /etc/nginx/sites-enabled/autoorder
+        nginx -tq && systemctl reload-or-restart nginx
+    }
+    rm -f /etc/nginx/sites-enabled/default
+    if [ ! -e "$keys/fullchain.pem" ]; then
+        mkdir -p "$own"
+        [ -e "$own/cert.pem" ] || openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$domain" -keyout "$own/key.pem" -out "$own/cert.pem" 2>/dev/null
+        site "$own/cert.pem" "$own/key.pem"
+        certbot certonly -n -q --webroot -w /var/www/html -d "$domain" --agree-tos --register-unsafely-without-email \
+            --deploy-hook 'systemctl reload nginx' >/tmp/autoorder-certbot.log 2>&1 || certificate_missing=1
+    fi
+    [ ! -e "$keys/fullchain.pem" ] || site "$keys/fullchain.pem" "$keys/privkey.pem"
+fi
+
+ssh_port=$(sshd -T 2>/dev/null | awk '$1 == "port" { print $2; exit }' || true)
+if ufw allow "${ssh_port:-22}/tcp" >/dev/null 2>&1 && ufw allow 80/tcp >/dev/null 2>&1 && ufw allow 443/tcp >/dev/null 2>&1 && ufw --force enable >/dev/null 2>&1; then
+    say "The firewall lets in ports ${ssh_port:-22}, 80 and 443 only."
+else
+    say "The firewall could not be switched on here (ufw). Close all ports but ${ssh_port:-22}, 80 and 443 at your provider."
+fi
+
+say "Starting …"
+wait_ready 90 || stop "The shop does not come up. Look: systemctl status 'autoorder-*'; journalctl -u autoorder-web -u autoorder-bot -n 50" 1
+autoorder health --quiet || true
+[ -z "${certificate_missing-}" ] || say "There is no certificate yet (the reason stands in /tmp/autoorder-certbot.log). Does $domain point to this machine? Until then updates come by polling. Run this again when it does."
+address=$(hostname -I 2>/dev/null | awk '{ print $1 }')
+say "autoorder $name runs, and starts again with the machine."
+if [ -n "$domain" ]; then
+    echo "  Dashboard             https://$domain/$(value_in_force ADMIN_PATH | sed 's#^/*##')${domain:+admin/}" | sed 's#admin/admin/#admin/#'
+    echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"
+else
+    echo "  Dashboard             from your own computer: ssh -L 8000:/run/autoorder/web.sock root@${address:-ADDRESS}"
+    echo "                        then open http://localhost:8000/admin/"
+fi
+echo "  Login                 owner, with the password you gave"
+echo "  Commands              autoorder health, autoorder importproducts - < produk.csv, …"
+echo "  Logs                  journalctl -u 'autoorder-*' -f"
+echo "  Update                git pull && sh deploy/update.sh"
+echo "Keep a copy of $SETTINGS somewhere else: without its keys nobody can open the goods again."

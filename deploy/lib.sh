@@ -1,0 +1,88 @@
+# Shared by install.sh and update.sh; not run by itself. POSIX sh.
+ROOT=/opt/autoorder
+RELEASES=$ROOT/releases
+CURRENT=$ROOT/current
+SETTINGS=/etc/autoorder/env
+DATA=/var/lib/autoorder
+UNITS="autoorder-web autoorder-worker autoorder-bot autoorder-watch"
+SOURCE=$(cd "$(dirname "$0")/.." && pwd)
+
+say() { printf '\n%s\n' "$1"; }
+
+stop() {
+    printf '\n%s\n' "$1" >&2
+    exit "${2-2}"
+}
+
+git_here() { git -c safe.directory='*' -C "$SOURCE" "$@"; }
+
+# One install or update at a time.
+lock() {
+    mkdir -p "$ROOT"
+    exec 9>"$ROOT/lock"
+    flock -n 9 || stop "Another install or update is running here: wait for it to end."
+}
+
+need_room() { # MEGABYTES FOLDER
+    free=$(df -Pk "$2" | awk 'NR == 2 { print int($4 / 1024) }')
+    [ "$free" -ge "$1" ] || stop "The disk is too full: $free MB free in $2, this needs $1 MB. Remove old releases from $RELEASES."
+}
+
+# NAME of a commit's release: its date first, so that names sort by age.
+release_of() { git_here log -1 --format=%cd-%h --date=format:%Y%m%d-%H%M%S "$1"; }
+
+# Make the release of a commit, code and environment, beside the running one. Made already: nothing to do.
+build_release() { # REF NAME
+    [ ! -e "$RELEASES/$2/complete" ] || return 0
+    rm -rf "${RELEASES:?}/$2"
+    mkdir -p "$RELEASES/$2"
+    git_here archive "$1" | tar -x -C "$RELEASES/$2"
+    (cd "$RELEASES/$2" && sh deploy/venv.sh requirements.txt .venv/.run && .venv/bin/python -m compileall -q apps autoorder manage.py) || {
+        rm -rf "${RELEASES:?}/$2"
+        stop "The release $2 could not be made; nothing was changed."
+    }
+    echo "$2" >"$RELEASES/$2/VERSION"
+    chown -R root:root "$RELEASES/$2"
+    chmod -R go-w "$RELEASES/$2"
+    touch "$RELEASES/$2/complete"
+}
+
+# Point `current` at a release, in one step, with its units.
+switch_to() { # NAME
+    ln -sfn "$RELEASES/$1" "$CURRENT.new"
+    mv -T "$CURRENT.new" "$CURRENT"
+    for file in "$CURRENT"/deploy/systemd/*.service "$CURRENT"/deploy/systemd/*.target; do
+        install -m 0644 "$file" /etc/systemd/system/
+    done
+    install -D -m 0644 -t /etc/systemd/system/autoorder-.service.d "$CURRENT"/deploy/systemd/autoorder-.service.d/common.conf
+    install -m 0755 "$CURRENT/deploy/autoorder" /usr/local/bin/autoorder
+    systemctl daemon-reload
+}
+
+# 200 when this host may get traffic.
+ready() {
+    [ "$(curl -s -o /dev/null -m 5 -w '%{http_code}' --unix-socket /run/autoorder/web.sock http://localhost/healthz/ready)" = 200 ]
+}
+
+all_active() {
+    for unit in $UNITS; do
+        systemctl -q is-active "$unit" || return 1
+    done
+}
+
+wait_ready() { # SECONDS
+    until all_active && ready; do
+        [ "$1" -gt 0 ] || return 1
+        set -- "$(($1 - 1))"
+        sleep 1
+    done
+}
+
+as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+
+# Run manage.py of a release by the settings of this host: as root, whom the database knows as its owner.
+manage_as_root() { # NAME WORDS…
+    release=$1
+    shift
+    (cd "$RELEASES/$release" && AUTOORDER_ENV_FILE=$SETTINGS AUTOORDER_VAR=$DATA .venv/bin/python manage.py "$@")
+}

@@ -1,0 +1,364 @@
+"""`make prove-install`: the installer, on a Debian of its own, as somebody with a fresh VPS would use it. Root only.
+
+Fresh clone → install.sh → a sale → reboot → kill -9 and a hang of each unit → update → an update that fails goes back.
+Telegram and gateway are the project's fakes, on the container's loopback. Prints a line a step; exit 1 at the first failure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.container.machine import Machine
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+UNITS = ("web", "worker", "bot", "watch")
+TOKEN = "7000001:AAproof-of-the-installer-0123456789"
+FAKES = "http://127.0.0.1:18901"
+FAKE_UNIT = f"""[Unit]
+Description=fake Telegram and gateway
+[Service]
+WorkingDirectory=/root/autoorder
+Environment=SANDBOX_URL={FAKES} SANDBOX_TOKEN={TOKEN} AUTOORDER_FOLDER=/var/lib/fakes SANDBOX_RATE=1000
+ExecStart=/opt/autoorder/current/.venv/bin/python -m apps.sandbox.fakes
+Restart=always
+[Install]
+WantedBy=multi-user.target
+"""
+SETTINGS = f"""TELEGRAM_API_URL={FAKES}/telegram
+OWNER_API_URL={FAKES}/telegram
+PAKASIR_API_URL={FAKES}/pakasir
+PAKASIR_PROJECT=tokomaju
+PAKASIR_API_KEY=sandbox-api-key
+PAKASIR_WEBHOOK_SECRET=sandbox-webhook-secret
+PAKASIR_SANDBOX=1
+PAYMENT_POLL_FIRST=3
+PAYMENT_POLL_EVERY=3
+"""
+PRODUCTS = "code,name,price,description,category,terms\\nkopi,Kopi Kode,12000,Kode kopi,Minum,Jangan dibagi\\n"
+
+
+def say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {what}", flush=True)
+
+
+class Proof:
+    """The steps, in order; each leaves the machine for the next."""
+
+    def __init__(self, machine: Machine, domain: str) -> None:
+        self.machine = machine
+        self.domain = domain
+        self.buyer = 9000
+
+    # -- what people do ------------------------------------------------------------------------------------------------
+
+    def tell(self, what: str, **body: object) -> dict[str, object]:
+        done = self.machine.sh(
+            f"curl -sf -m 10 -H 'Content-Type: application/json' -d @- {FAKES}/control/{what}",
+            text=json.dumps(body),
+            check=False,
+        )
+        return json.loads(done.stdout) if done.returncode == 0 else {}
+
+    def messages(self, user: int) -> list[dict[str, object]]:
+        done = self.machine.sh(f"curl -sf -m 10 '{FAKES}/control/messages?chat={user}'", check=False)
+        return json.loads(done.stdout)["messages"] if done.returncode == 0 else []
+
+    def hears(self, user: int, words: str, seconds: float = 60) -> float:
+        return self.machine.wait(
+            lambda: any(m["from"] == "bot" and words in str(m.get("text", "")) for m in self.messages(user)),
+            f"{words!r}",
+            seconds,
+        )
+
+    def press(self, user: int, label: str) -> None:
+        def button() -> tuple[object, str] | None:
+            for message in reversed(self.messages(user)):
+                for row in message.get("keyboard") or []:  # type: ignore[attr-defined]
+                    for found in row:
+                        if label in found["text"] and "callback_data" in found:
+                            return message["message_id"], found["callback_data"]
+            return None
+
+        self.machine.wait(button, f"the button {label}", 60)
+        message_id, data = button()  # type: ignore[misc]
+        self.tell("press", user=user, message_id=message_id, data=data)
+
+    def buy(self) -> float:
+        """A new buyer, from /start to the goods; seconds from the payment to the goods."""
+        self.buyer += 1
+        user = self.buyer
+        self.tell("users", id=user, name=f"Pembeli {user}")
+        self.tell("say", user=user, text="/start")
+        for label in ("Semua produk", "Kopi Kode", "Beli", "QRIS"):
+            self.press(user, label)
+        self.hears(user, "AO-")
+        number = next(found for m in self.messages(user) if (found := re.findall(r"AO-\w+", str(m.get("text", "")))))[0]
+        self.tell("pay", order_id=number)
+        return self.hears(user, "barangnya")
+
+    # -- steps ---------------------------------------------------------------------------------------------------------
+
+    def clone(self) -> None:
+        target = self.machine.root / "root/autoorder"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(target)], check=True)
+        (self.machine.root / "etc/systemd/system/fakes.service").write_text(FAKE_UNIT)
+        (self.machine.root / "var/lib/fakes").mkdir(exist_ok=True)
+
+    def install(self) -> None:
+        began = time.monotonic()
+        done = self.machine.sh(
+            "cd /root/autoorder && sh deploy/install.sh",
+            text=f"{self.domain}\n{TOKEN}\n700\nsandi-pemilik-1\n",
+            seconds=1500,
+        )
+        say(f"install.sh ended well after {time.monotonic() - began:.0f} s; it said:")
+        print("    " + "\n    ".join(done.stdout.strip().splitlines()), flush=True)
+        # from here on the shop talks with the fakes
+        self.machine.sh(
+            "/opt/autoorder/current/.venv/bin/python /opt/autoorder/current/deploy/setvalues.py /etc/autoorder/env",
+            text=SETTINGS,
+        )
+        self.machine.sh("systemctl enable --now -q fakes && autoorder prepare && systemctl restart autoorder.target")
+        self.machine.sh("systemctl restart autoorder-web autoorder-worker autoorder-bot autoorder-watch")
+        self.machine.sh(
+            f"printf '{PRODUCTS}' | autoorder importproducts - && seq -f 'KOPI-%05g' 200 | autoorder importstock kopi -"
+        )
+        self.tell("users", id=700, name="Tono")
+        self.tell("say", user=700, text="/start")  # a bot may not write first
+        say(f"a sale: goods {self.buy():.1f} s after the payment")
+
+    def install_again(self) -> None:
+        before = self.machine.sh("sha256sum /etc/autoorder/env").stdout
+        self.machine.sh("cd /root/autoorder && sh deploy/install.sh", text="\n\n\n\n", seconds=900)
+        assert self.machine.sh("sha256sum /etc/autoorder/env").stdout == before, "a second install changed the settings"
+        say(f"install.sh a second time: settings as before; a sale: {self.buy():.1f} s")
+
+    def look_around(self) -> None:
+        """Rights, checksums, roles, and what systemd thinks of the units."""
+        sh = self.machine.sh
+        facts = {
+            "settings": sh("stat -c '%U:%G %a' /etc/autoorder/env").stdout.strip(),
+            "code owned by": sh("stat -c %U /opt/autoorder/current/manage.py").stdout.strip(),
+            "checksums": sh(
+                "setpriv --reuid=postgres --init-groups --regid=postgres psql -At -c 'SHOW data_checksums'"
+            ).stdout.strip(),
+            "tables of the shop's role": sh(
+                "setpriv --reuid=postgres --regid=postgres --init-groups psql -At -d autoorder -c \"SELECT count(*) FROM pg_tables WHERE tableowner = 'autoorder'\""
+            ).stdout.strip(),
+            "health": sh("autoorder health --json", check=False).stdout.strip()[:60],
+        }
+        assert facts["settings"] == "root:autoorder 640", facts
+        assert facts["code owned by"] == "root", facts
+        assert facts["checksums"] == "on", facts
+        assert facts["tables of the shop's role"] == "0", facts
+        verify = sh(
+            "systemd-analyze verify /etc/systemd/system/autoorder-*.service /etc/systemd/system/autoorder.target 2>&1"
+        ).stdout
+        assert not verify.strip(), verify
+        for unit in UNITS:
+            sh(f"systemd-analyze security --offline=true --threshold=40 /etc/systemd/system/autoorder-{unit}.service")
+        refused = sh(
+            "setpriv --reuid=autoorder --regid=autoorder --init-groups psql -U autoorder_admin -d autoorder -c 'SELECT 1'",
+            check=False,
+        )
+        assert refused.returncode, "the shop's user may become the owner of the tables"
+        say(f"looked around: {facts}; verify silent, security under 40")
+
+    def web(self) -> None:
+        """nginx before it: pages, limits, and the answer while the shop restarts."""
+        if self.domain == "-":
+            return
+        curl = f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve {self.domain}:443:127.0.0.1 https://{self.domain}"
+        assert self.machine.sh(f"{curl}/healthz/live").stdout == "200"
+        assert self.machine.sh(f"{curl}/telegram/webhook/ -X POST -d x").stdout == "401"
+        assert (
+            self.machine.sh(f"head -c 3000000 /dev/zero | {curl}/telegram/webhook/ -X POST --data-binary @-").stdout
+            == "413"
+        )
+        self.machine.sh("systemctl stop autoorder-web")
+        assert self.machine.sh(f"{curl}/telegram/webhook/ -X POST -d x").stdout == "503"
+        self.machine.sh("systemctl start autoorder-web")
+        say("nginx: 200, 401, 413, and 503 while the shop is down")
+
+    def reboot(self) -> None:
+        self.machine.power_off()
+        booted = self.machine.boot()
+        self.machine.wait(self.serves, "the shop after a reboot", 90)
+        say(f"reboot: systemd after {booted:.0f} s; a sale: {self.buy():.1f} s")
+        self.machine.pull_the_plug()
+        booted = self.machine.boot()
+        self.machine.wait(self.serves, "the shop after the power was cut", 90)
+        say(f"power cut: systemd after {booted:.0f} s; a sale: {self.buy():.1f} s")
+
+    def serves(self) -> bool:
+        code = "curl -s -m 2 -o /dev/null -w '%{http_code}' --unix-socket /run/autoorder/web.sock http://localhost/healthz/ready"
+        return self.machine.sh(code, check=False).stdout == "200"
+
+    def pid(self, unit: str) -> int:
+        return int(self.machine.sh(f"systemctl show -P MainPID autoorder-{unit}").stdout)
+
+    def up_again(self, unit: str, old: int) -> bool:
+        return (
+            self.pid(unit) not in (0, old)
+            and self.machine.sh(f"systemctl is-active -q autoorder-{unit}", check=False).returncode == 0
+        )
+
+    def kill_each(self) -> None:
+        for unit in UNITS:
+            old = self.pid(unit)
+            self.machine.sh(f"kill -9 {old}")
+            took = self.machine.wait(lambda u=unit, o=old: self.up_again(u, o), f"{unit} after kill -9", 30)
+            say(f"kill -9 of {unit}: active again after {took:.1f} s; a sale: {self.buy():.1f} s")
+        self.hears(700, "Proses worker berhenti", 60)
+        say("the owner was told of a death")
+
+    def hang_each(self) -> None:
+        time.sleep(35)  # a young process is given time
+        for unit in ("worker", "bot", "watch"):
+            old = self.pid(unit)
+            self.machine.sh(f"kill -STOP {old}")
+            took = self.machine.wait(lambda u=unit, o=old: self.up_again(u, o), f"{unit} after SIGSTOP", 100)
+            say(f"SIGSTOP of {unit}: another one is active after {took:.0f} s")
+        say(f"a sale: {self.buy():.1f} s")
+
+    def crash_often(self, times: int) -> None:
+        """However often it dies, systemd goes on; the pause between starts is cut short to see many."""
+        self.machine.sh(
+            "mkdir -p /run/systemd/system/autoorder-worker.service.d && printf '[Service]\\nEnvironment=AUTOORDER_LONGEST_PAUSE=0\\n' > /run/systemd/system/autoorder-worker.service.d/short.conf && systemctl daemon-reload && systemctl restart autoorder-worker"
+        )
+        killed = 0
+        deadline = time.monotonic() + times * 3
+        while killed < times and time.monotonic() < deadline:
+            done = self.machine.sh(
+                'pid=$(systemctl show -P MainPID autoorder-worker); [ "$pid" != 0 ] && kill -9 $pid', check=False
+            )
+            killed += done.returncode == 0
+        assert killed == times, f"only {killed} of {times} kills: it was not started any more"
+        self.machine.wait(
+            lambda: self.machine.sh("systemctl is-active -q autoorder-worker", check=False).returncode == 0,
+            "the worker",
+            60,
+        )
+        self.machine.sh(
+            "rm -r /run/systemd/system/autoorder-worker.service.d && systemctl daemon-reload && systemctl restart autoorder-worker"
+        )
+        say(f"{times} crashes of the worker in a row; a sale: {self.buy():.1f} s")
+
+    def update(self) -> None:
+        old = self.release()
+        self.commit("echo '# a harmless change' >> README.md")
+        with Poller(self) as poller:
+            done = self.machine.sh("cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 sh deploy/update.sh", seconds=900)
+        assert self.release() != old, done.stdout
+        say(
+            f"update.sh: {old} → {self.release()}; longest time without an answer {poller.longest:.1f} s; a sale: {self.buy():.1f} s"
+        )
+        assert poller.longest < 30
+
+    def failing_update(self, what: str, change: str, *, starts: bool) -> None:
+        """`starts`: it is only found out by running it."""
+        old = self.release()
+        self.commit(change)
+        with Poller(self) as poller:
+            done = self.machine.sh(
+                "cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 sh deploy/update.sh", check=False, seconds=900
+            )
+        assert done.returncode, f"{what}: the update says that it went well\n{done.stdout}"
+        assert self.release() == old, f"{what}: it stayed on the bad release"
+        assert ("nothing was changed" in done.stderr) is not starts, done.stderr
+        self.machine.sh("cd /root/autoorder && git reset -q --hard HEAD~1")
+        last = done.stderr.strip().splitlines()[-1]
+        say(
+            f"{what}: went back to {old}; longest time without an answer {poller.longest:.1f} s; a sale: {self.buy():.1f} s"
+        )
+        print(f"    {last}", flush=True)
+        assert poller.longest < 30
+
+    def release(self) -> str:
+        return self.machine.sh("basename $(readlink -f /opt/autoorder/current)").stdout.strip()
+
+    def commit(self, change: str) -> None:
+        time.sleep(1.1)  # a release is named by its second
+        self.machine.sh(
+            f"cd /root/autoorder && {change} && git add -A && git -c user.name=x -c user.email=x@x.example commit -qm 'Try'"
+        )
+
+    def books(self) -> None:
+        said = self.machine.sh("autoorder checkinvariants")
+        assert said.returncode == 0
+        say("the books are right")
+
+
+class Poller:
+    """Asks the shop all the while; knows the longest time without an answer of its own."""
+
+    def __init__(self, proof: Proof) -> None:
+        self.proof, self.longest, self._over = proof, 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        last = time.monotonic()
+        while not self._over.wait(0.3):
+            ask = "curl -s -m 2 -o /dev/null -w '%{http_code}' -X POST -d x --unix-socket /run/autoorder/web.sock http://localhost/telegram/webhook/"
+            if self.proof.machine.sh(ask, check=False).stdout == "401":  # our own answer: it read the secret
+                last = time.monotonic()
+            self.longest = max(self.longest, time.monotonic() - last)
+
+    def __enter__(self) -> Poller:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+BAD_START = "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/' apps/bot/leader.py"
+BAD_MIGRATION = """cat > apps/base/migrations/9999_bad.py <<'END'
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("base", "LAST")]
+    operations = [migrations.RunSQL("SELECT nothing_like_this()")]
+END
+sed -i "s/LAST/$(ls apps/base/migrations | grep '^0' | sort | tail -1 | sed 's/.py//')/" apps/base/migrations/9999_bad.py"""
+
+
+def main() -> int:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "/var/tmp/autoorder-container")
+    machine = Machine(folder / "debian")
+    proof = Proof(machine, "toko.example")
+    try:
+        machine.make_afresh()
+        say(f"a fresh Debian; systemd runs after {machine.boot():.0f} s")
+        proof.clone()
+        proof.install()
+        proof.look_around()
+        proof.web()
+        proof.install_again()
+        proof.reboot()
+        proof.kill_each()
+        proof.hang_each()
+        proof.crash_often(200)
+        proof.update()
+        proof.failing_update("an update that does not start", BAD_START, starts=True)
+        proof.failing_update("an update whose migration fails", BAD_MIGRATION, starts=False)
+        proof.books()
+    except AssertionError as failure:
+        say(f"FAILED: {failure}")
+        return 1
+    finally:
+        machine.power_off()
+    say("proved")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
