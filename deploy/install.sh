@@ -69,7 +69,7 @@ apt-get -qy install --no-install-recommends postgresql nginx python3-venv curl o
 getent passwd autoorder >/dev/null || useradd --system --home-dir "$DATA" --shell /usr/sbin/nologin autoorder
 install -d -m 0750 -o root -g autoorder /etc/autoorder
 install -d -m 0750 -o root -g autoorder /etc/autoorder/secrets
-install -d -m 0750 -o autoorder -g autoorder "$DATA" "$DATA/shop"
+install -d -m 0750 -o autoorder -g autoorder "$DATA" "$DATA/shop" "$DATA/shop/static"
 install -d -m 0700 -o root -g root "$DATA/backups"
 
 say "Making the release …"

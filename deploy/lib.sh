@@ -78,7 +78,7 @@ wait_ready() { # SECONDS
     done
 }
 
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+as_postgres() { (cd / && exec setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"); }
 
 # Run manage.py of a release by the settings of this host: as root, whom the database knows as its owner.
 manage_as_root() { # NAME WORDS…

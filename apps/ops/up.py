@@ -124,9 +124,8 @@ class Shop:
         self.stopping = False
 
     def prepare_folders(self, stack: ExitStack) -> None:
-        for part in ("run", "logs", "media"):
+        for part in ("run", "logs", "media", "static"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
-        (ROOT / "var" / "static").mkdir(parents=True, exist_ok=True)
         refuse_full_disk(self.folder)
         one_at_a_time(self.folder, stack)
         refuse_taken_port(self.bind, self.port)

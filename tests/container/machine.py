@@ -1,6 +1,7 @@
 """A Debian of its own in a folder, booted with systemd: debootstrap and systemd-nspawn, as root. Not part of `make test`.
 
-It shares the host's network, so that packages come from where the host's come from.
+It shares the host's network, so that packages come from where the host's come from, and may not change it: its firewall
+would be the host's.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Machine:
         log = (self.root.with_suffix(".log")).open("ab")
         self.nspawn = subprocess.Popen(
             ["systemd-nspawn", "-q", "-D", str(self.root), "--register=no", "--keep-unit", "--boot", "--console=pipe",
-             "--resolv-conf=copy-host"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+             "--resolv-conf=copy-host", "--drop-capability=CAP_NET_ADMIN"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         log.close()
         self.wait(lambda: self.leader() and self.sh("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded"), "systemd", 120)  # fmt: skip
