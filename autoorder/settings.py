@@ -248,6 +248,7 @@ UNFOLD = {
                 "items": [
                     menu("Pengaturan", "settings", "shop-settings"),
                     menu("Gangguan", "warning", "admin:base_incident_changelist"),
+                    menu("Latihan", "exercise", "admin:ops_drillreport_changelist"),
                     menu("Catatan audit", "history", "admin:base_auditrow_changelist"),
                     menu("Akun", "group", "admin:auth_user_changelist"),
                 ],

