@@ -104,7 +104,7 @@ chmod 0640 "$SETTINGS"
 systemctl stop autoorder.target $UNITS 2>/dev/null || true
 say "Making the tables …"
 manage_as_root "$name" migrate --verbosity 0 || stop "The tables could not be made; see above."
-if [ -e "$SOURCE/var/shop/postgres/initialised" ] && [ ! -e "$DATA/moved-in" ]; then
+if [ -d "$SOURCE/var/shop" ] && [ ! -e "$DATA/moved-in" ]; then
     say "Moving the shop that was tried out here …"
     (cd "$CURRENT" && .venv/bin/python -m apps.ops.moving "$SOURCE/var/shop" "$DATA/shop") || stop "It could not be moved; the try-out is untouched. See above."
     chown -R autoorder:autoorder "$DATA/shop"

@@ -57,6 +57,7 @@ def append(kind: str, subject: str, *, actor: str = "shop", at: datetime | None 
 
 SENTENCES: dict[str, str] = {  # kind → what happened, in Indonesian; `{name}` is filled from the row's data
     "credential.adopted": "Kunci {name} dari pengaturan server dipakai",
+    "credential.rotated": "Kunci {name} diganti",
     "setting.changed": "Pengaturan {label} diganti menjadi {value}",
 }
 

@@ -61,10 +61,21 @@ def adopt_environment() -> list[str]:
 _cache: dict[str, tuple[float, str]] = {}
 
 
-def credential(name: str) -> str:
-    """The secret in force, at most FRESH seconds old; empty when there is none."""
+def rotate(name: str, value: str, *, actor: str) -> None:
+    """Put a new secret in force. The environment's value stays adopted as it was: it does not come back by itself."""
+    with transaction.atomic():
+        row = Credential.objects.select_for_update().filter(name=name).first()
+        row = row or Credential(name=name, fingerprint=fingerprint(settings.CREDENTIALS.get(name, "")))
+        row.value = value
+        row.save()
+        audit.append("credential.rotated", f"credential:{name}", actor=actor, name=name)
+    _cache.pop(name, None)
+
+
+def credential(name: str, *, fresh: float = FRESH) -> str:
+    """The secret in force, at most `fresh` seconds old; empty when there is none."""
     read, value = _cache.get(name, (-1e9, ""))
-    if time.monotonic() - read > FRESH:
+    if time.monotonic() - read > fresh:
         row = Credential.objects.filter(name=name).first()
         value = row.value if row else ""
         _cache[name] = (time.monotonic(), value)

@@ -113,6 +113,13 @@ def private_folder(path: Path, account: str | None) -> Path:
     return path
 
 
+def owner_of(data: Path) -> str | None:
+    """Who ran a server that is there already: it stays theirs, also when a user `postgres` came since (root only)."""
+    if os.geteuid() != 0 or not data.exists() or data.stat().st_uid == 0:
+        return None
+    return pwd.getpwuid(data.stat().st_uid).pw_name
+
+
 def plan(folder: Path) -> Cluster:
     """Decide where the server of the shop in `folder` lives. Makes folders, starts nothing."""
     account = ordinary_account()
@@ -123,6 +130,7 @@ def plan(folder: Path) -> Cluster:
     if not (can_use(account, folder) and can_use(account, programs)):
         LAST_RESORT.mkdir(mode=0o755, exist_ok=True)
         home = LAST_RESORT / mark
+    account = owner_of(home / "data") or account
     private_folder(home, account)
     if not can_use(account, programs):
         programs = copied_programs(programs, home, account)

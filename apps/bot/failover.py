@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from apps.base import audit
-from apps.base.credentials import credential
+from apps.base.credentials import credential, fingerprint, rotate
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.base.stored import Setting, StoredSetting
 from apps.base.threads import in_thread
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MODE = Setting("telegram_mode", "")  # what `manage.py failover mode` asked for; empty: TELEGRAM_MODE
 MODE_NOW = "telegram_mode_now"  # the stored setting in which the leader says what is so
+ADDRESS = Setting("telegram_webhook_ip", "")  # what `manage.py failover ip` asked for; empty: Telegram asks the DNS
+ADDRESS_NOW = "telegram_webhook_ip_now"  # address and mark of the secret with which the leader last set the webhook
 
 PATIENCE = 60.0  # seconds a webhook may fail before polling takes over
 HEALTHY = 300.0  # seconds of health before the webhook comes back
@@ -93,7 +96,50 @@ def note_mode(mode: str) -> None:
             audit.append("telegram.mode", "telegram", mode=mode, before=before)
 
 
-audit.describe({"telegram.mode": "Pesan Telegram masuk lewat {mode}"})
+audit.describe(
+    {
+        "telegram.mode": "Pesan Telegram masuk lewat {mode}",
+        "telegram.address": "Telegram diminta mengirim ke alamat {address}",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """How the webhook is set: Telegram keeps an address for half an hour, and does nothing when nothing changes, so that a
+    move needs both an address and a new secret (telegram.md)."""
+
+    address: str  # empty: Telegram asks the DNS
+    secret: str
+
+    def mark(self) -> str:
+        """What can be stored of it."""
+        return f"{self.address or 'dns'} {fingerprint(self.secret).hex()[:16]}"
+
+
+def wanted_webhook() -> Webhook:
+    return Webhook(ADDRESS.get(), credential("TELEGRAM_WEBHOOK_SECRET"))
+
+
+def move_webhook(address: str, *, actor: str) -> Webhook:
+    """Ask the leader to have updates sent to `address` (empty: where the name leads), under a new secret."""
+    rotate("TELEGRAM_WEBHOOK_SECRET", secrets.token_urlsafe(32), actor=actor)
+    ADDRESS.set(address, actor=actor)
+    return wanted_webhook()
+
+
+def webhook_now() -> str:
+    """Mark of the webhook as the leader last set it."""
+    row = StoredSetting.objects.filter(name=ADDRESS_NOW).first()
+    return str(row.value) if row else ""
+
+
+def note_webhook(webhook: Webhook) -> None:
+    with transaction.atomic():
+        before = webhook_now()
+        StoredSetting.objects.update_or_create(name=ADDRESS_NOW, defaults={"value": webhook.mark()})
+        if before != webhook.mark():
+            audit.append("telegram.address", "telegram", address=webhook.address or "dari DNS")
 
 
 def webhook_url() -> str:
@@ -119,6 +165,8 @@ class Failover:
         possible = settings.PUBLIC_URL.startswith("https://")
         self.choice = Choice(settings.TELEGRAM_MODE, possible)
         self._applied = ""
+        self._set_as: Webhook | None = None
+        self._token_works: bool | None = None
         self._polling: asyncio.Task[None] | None = None
         self._info_at = time.monotonic()
         self._refused_until = 0.0  # Telegram did not take our webhook: it counts as failing until then
@@ -155,7 +203,9 @@ class Failover:
         if mode != self._applied:
             if await self._apply(mode):
                 await self._tell(mode)
-        elif mode == "webhook" and now - self._info_at > INFO:
+        elif mode == "webhook" and await in_thread(wanted_webhook) != self._set_as:
+            await self._set_webhook()
+        elif now - self._info_at > INFO:
             await self._check_webhook()
         elif self._polling is not None and self._polling.done():
             log.error("polling had ended; it starts again", extra={"action": "poll_restarted"})
@@ -183,24 +233,51 @@ class Failover:
         self._polling = asyncio.create_task(Poller(self.telegram).run())
 
     async def _set_webhook(self) -> bool:
-        secret = await in_thread(lambda: credential("TELEGRAM_WEBHOOK_SECRET"))
+        webhook = await in_thread(wanted_webhook)
         params: dict[str, Any] = {
-            "url": webhook_url(), "secret_token": secret, "allowed_updates": ALLOWED, "max_connections": 40,
+            "url": webhook_url(), "secret_token": webhook.secret, "allowed_updates": ALLOWED, "max_connections": 40,
         }  # fmt: skip
+        if webhook.address:
+            params["ip_address"] = webhook.address
         outcome = await self.telegram.try_call("setWebhook", params)
-        return outcome.verdict is Verdict.SENT
+        if outcome.verdict is not Verdict.SENT:
+            return False
+        self._set_as = webhook
+        await in_thread(lambda: note_webhook(webhook))
+        return True
 
     async def _check_webhook(self) -> None:
-        """Every minute: a webhook that is not ours any more (a stolen token shows here) is set again."""
+        """Every minute: a webhook that is not ours (a stolen token shows here) is set again or deleted, and told."""
         self._info_at = time.monotonic()
         outcome = await self.telegram.try_call("getWebhookInfo", {})
+        if outcome.verdict in (Verdict.SENT, Verdict.REVOKED):
+            await self._note_token(outcome.verdict is Verdict.SENT)
         if outcome.verdict is not Verdict.SENT:
             return
-        if outcome.result.get("url") == webhook_url():
-            await in_thread(lambda: resolve_incident("telegram.webhook"))
-        else:
+        found, ours = outcome.result, webhook_url() if self._applied == "webhook" else ""
+        if found.get("url", "") != ours:
             await in_thread(lambda: raise_incident("telegram.webhook", "webhook_hijacked"))
-            await self._set_webhook()
+            await (
+                self._set_webhook()
+                if ours
+                else self.telegram.try_call("deleteWebhook", {"drop_pending_updates": False})
+            )
+            return
+        await in_thread(lambda: resolve_incident("telegram.webhook"))
+        wanted = self._set_as.address if ours and self._set_as else ""
+        if wanted and found.get("ip_address") not in (None, wanted):
+            log.warning("Telegram keeps an old address", extra={"action": "old_address"})
+            await in_thread(lambda: move_webhook(wanted, actor="shop"))
+
+    async def _note_token(self, works: bool) -> None:
+        """Tell when the token stops working, and when it works again."""
+        if works is self._token_works:
+            return
+        self._token_works = works
+        if works:
+            await in_thread(lambda: resolve_incident("telegram.token"))
+        else:
+            await in_thread(lambda: raise_incident("telegram.token", "token_revoked"))
 
     async def _tell(self, mode: str) -> None:
         if self.choice.wanted != "auto" or not self.choice.possible:

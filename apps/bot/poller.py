@@ -37,7 +37,7 @@ class Poller:
             try:
                 await self._round()
             except Conflict:
-                # a webhook or a second poller: the failover looks after the former, issue 03 after the latter
+                # a webhook: the failover finds and deletes it within a minute; a second poller: one of us wins each call
                 log.warning("another getUpdates or a webhook is in the way", extra={"action": "poll_conflict"})
                 await asyncio.sleep(3)
             except RetryAfter as wait:

@@ -104,6 +104,9 @@ def move_files(old: Path, new: Path) -> None:
 def main(argv: list[str]) -> int:
     old, new = Path(argv[0]), Path(argv[1])
     try:
+        if not old.is_dir() or not (embedded.plan(old).home / "initialised").exists():
+            print("There was no try-out with a bot token here: nothing to move.")
+            return 0
         with embedded.borrowed_server(old) as cluster:
             count = move_tables(cluster)
         move_files(old, new)

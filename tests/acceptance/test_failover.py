@@ -66,3 +66,20 @@ def test_what_it_says(shop: Live) -> None:
     assert "the shop chooses" in shop.manage("failover", "mode", "auto").stdout
     refused = shop.manage("failover", "mode", "carrier-pigeon", check=False)
     assert refused.returncode == 2
+
+
+def test_a_move_to_another_address(shop: Live) -> None:
+    """Under a new secret, since Telegram does nothing when nothing changes; buyers notice nothing."""
+    shop.manage("failover", "mode", "webhook")
+    said = shop.manage("failover", "ip", "127.0.0.1").stdout
+    assert "Telegram sends to 127.0.0.1 now" in said
+    assert shop.ask("counters")["address"] == "127.0.0.1"
+    shop.insist("users", id=4100, name="Sari")
+    shop.insist("say", user=4100, text="/start")
+    shop.find(4100, lambda m: "selamat datang" in m["text"], "the greeting")
+    assert "where the name leads" in shop.manage("failover", "ip", "dns").stdout
+    assert shop.ask("counters")["address"] == ""
+    shop.insist("say", user=4100, text="/bantuan")
+    shop.find(4100, lambda m: "/pesanan" in m["text"], "help")
+    refused = shop.manage("failover", "ip", "toko.example", check=False)
+    assert (refused.returncode, "no IP address" in refused.stderr) == (2, True)

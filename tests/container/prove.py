@@ -110,6 +110,31 @@ class Proof:
         (self.machine.root / "etc/systemd/system/fakes.service").write_text(FAKE_UNIT)
         (self.machine.root / "var/lib/fakes").mkdir(exist_ok=True)
 
+    def try_out(self) -> None:
+        """As a newcomer: `make run` with a token, a product, a unit of stock; then it is stopped."""
+        began = time.monotonic()
+        start = f"cd /root/autoorder && TELEGRAM_BOT_TOKEN={TOKEN} OWNER_CHAT_IDS=700 setsid make run > /root/run.log 2>&1 &"
+        self.machine.sh(start)
+        self.machine.wait(
+            lambda: "autoorder runs" in self.machine.sh("cat /root/run.log", check=False).stdout, "make run", 300
+        )
+        say(f"make run with a token: {time.monotonic() - began:.0f} s")
+        self.machine.sh(
+            f"cd /root/autoorder && export TELEGRAM_BOT_TOKEN={TOKEN} && printf '{PRODUCTS}' | .venv/bin/python manage.py importproducts -"
+            " && seq -f 'COBA-%02g' 3 | .venv/bin/python manage.py importstock kopi - && pkill -TERM -f 'manage.py up'"
+        )
+        self.machine.wait(
+            lambda: not self.machine.sh("pgrep -f 'manage.py up'", check=False).stdout, "the try-out to stop", 20
+        )
+        self.machine.sh(f"sed -i 's/^TELEGRAM_BOT_TOKEN=.*/TELEGRAM_BOT_TOKEN={TOKEN}/' /root/autoorder/.env")
+
+    def moved_in(self) -> None:
+        rows = "SELECT (SELECT count(*) FROM orders_product), (SELECT count(*) FROM orders_seat), (SELECT count(*) FROM base_auditrow) > 0"
+        ask = f'setpriv --reuid=postgres --regid=postgres --init-groups psql -At -d autoorder -c "{rows}"'
+        assert self.machine.sh(ask).stdout.strip() == "1|3|t", self.machine.sh(ask).stdout
+        self.machine.sh("autoorder checkinvariants")  # the keys came along: audit rows and goods open
+        say("the try-out moved in: its product, its 3 units, its audit log; the books are right")
+
     def install(self) -> None:
         began = time.monotonic()
         done = self.machine.sh(
@@ -119,6 +144,7 @@ class Proof:
         )
         say(f"install.sh ended well after {time.monotonic() - began:.0f} s; it said:")
         print("    " + "\n    ".join(done.stdout.strip().splitlines()), flush=True)
+        self.moved_in()
         # from here on the shop talks with the fakes
         self.machine.sh(
             "/opt/autoorder/current/.venv/bin/python /opt/autoorder/current/deploy/setvalues.py /etc/autoorder/env",
@@ -339,6 +365,7 @@ def main() -> int:
         machine.make_afresh()
         say(f"a fresh Debian; systemd runs after {machine.boot():.0f} s")
         proof.clone()
+        proof.try_out()
         proof.install()
         proof.look_around()
         proof.web()

@@ -141,7 +141,12 @@ class Control:
     async def counters(self, request: web.Request) -> web.Response:
         telegram = self.world.telegram
         return web.json_response(
-            {"sent": telegram.sent, "pending": len(telegram.pending), "webhook": telegram.webhook["url"]}
+            {
+                "sent": telegram.sent,
+                "pending": len(telegram.pending),
+                "webhook": telegram.webhook["url"],
+                "address": telegram.webhook.get("ip", ""),
+            }
         )
 
     async def _done(self, **more: Any) -> web.Response:

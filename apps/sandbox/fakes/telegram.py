@@ -234,8 +234,9 @@ class FakeTelegram:
         return True
 
     def _setWebhook(self, params: dict[str, Any]) -> Any:
-        known = {"url": params["url"], "secret": params.get("secret_token", "")}
-        self._record("webhook", webhook=known)
+        known = {"url": params["url"], "secret": params.get("secret_token", ""), "ip": params.get("ip_address", "")}
+        if known != self.webhook:  # the same again does nothing, as with the real one
+            self._record("webhook", webhook=known)
         if params.get("drop_pending_updates") in ("true", True):
             self._record("confirm", ids=list(self.pending))
         return True
@@ -245,7 +246,8 @@ class FakeTelegram:
         return True
 
     def _getWebhookInfo(self, params: dict[str, Any]) -> Any:
-        return {"url": self.webhook["url"], "has_custom_certificate": False, "pending_update_count": len(self.pending)}
+        info = {"url": self.webhook["url"], "has_custom_certificate": False, "pending_update_count": len(self.pending)}
+        return {**info, "ip_address": self.webhook["ip"]} if self.webhook.get("ip") else info
 
     def _send(self, params: dict[str, Any], **content: Any) -> Any:
         chat_id, message_id = int(params["chat_id"]), self.last_message + 1

@@ -3,31 +3,58 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.bot.failover import MODE, mode_now, wanted_mode
+from apps.bot.failover import MODE, mode_now, move_webhook, wanted_mode, webhook_now
 
 PATIENCE = 40.0  # seconds for a leader to hear of it and switch
 
 
 class Command(ShopCommand):
     help = (
-        "Switch the way Telegram's updates come in, while the shop runs; nothing is lost on the way. Without a mode: say "
-        "how it is. `auto` lets the shop choose: webhook while PUBLIC_URL leads here, else polling."
+        "Switch the way Telegram's updates come in, while the shop runs; nothing is lost on the way. `mode`: webhook, "
+        "polling, or as the shop chooses (webhook while PUBLIC_URL leads here, else polling); without one it says how it is. "
+        "`ip`: after a move to another server or proxy, have Telegram send to this address at once instead of the one it "
+        "keeps for half an hour; `dns` leaves it to the name again."
     )
-    example = "manage.py failover mode polling · and back: manage.py failover mode auto"
+    example = (
+        "manage.py failover mode polling · manage.py failover ip 203.0.113.7 · and back: manage.py failover ip dns"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
         mode = what.add_parser("mode", help="webhook, polling or auto")
         mode.add_argument("mode", nargs="?", choices=["auto", "webhook", "polling"])
+        ip = what.add_parser("ip", help="the address Telegram sends to, or dns")
+        ip.add_argument("address", metavar="ADDRESS")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        mode = options["mode"]
+        if options["what"] == "ip":
+            self._move(options["address"])
+        else:
+            self._switch(options["mode"])
+
+    def _move(self, address: str) -> None:
+        """New address, new secret; the leader sets the webhook again."""
+        if address != "dns":
+            refuse_bad_address(address)
+        if not settings.PUBLIC_URL:
+            raise UsedWrongly("There is no webhook to move: PUBLIC_URL is not set, updates come by polling.")
+        wanted = move_webhook("" if address == "dns" else address, actor="manage.py")
+        if mode_now() != "webhook":
+            self.stdout.write(f"kept for later: updates come in by {mode_now() or 'nothing yet'} now")
+            return
+        seconds = self._wait(lambda: webhook_now() == wanted.mark())
+        where = "to where the name leads" if address == "dns" else f"to {address}"
+        self.stdout.write(f"Telegram sends {where} now ({seconds:.0f} s)")
+
+    def _switch(self, mode: str | None) -> None:
         if mode is None:
             self.stdout.write(f"updates come in by {mode_now() or 'nothing yet'}; wanted is {wanted_mode()}")
             return
@@ -37,15 +64,26 @@ class Command(ShopCommand):
         if mode == "auto":
             self.stdout.write(f"the shop chooses; updates come in by {mode_now() or 'nothing yet'} now")
             return
-        self._wait(mode)
+        seconds = self._wait(lambda: mode_now() == mode)
+        self.stdout.write(f"updates come in by {mode} now ({seconds:.0f} s)")
 
-    def _wait(self, mode: str) -> None:
-        """Until the leader says that it is so. Raises CommandError when none does."""
+    def _wait(self, done: Callable[[], bool]) -> float:
+        """Seconds until the leader says that it is so. Raises CommandError when none does."""
         started = time.monotonic()
-        while mode_now() != mode:
+        while not done():
             if time.monotonic() - started > PATIENCE:
                 raise CommandError(
                     f"The wish is stored, but after {PATIENCE:.0f} s nobody has switched: is the shop running? manage.py health"
                 )
             time.sleep(0.5)
-        self.stdout.write(f"updates come in by {mode} now ({time.monotonic() - started:.0f} s)")
+        return time.monotonic() - started
+
+
+def refuse_bad_address(text: str) -> None:
+    """Telegram can only send to an address that the internet knows."""
+    try:
+        address = ip_address(text)
+    except ValueError as error:
+        raise UsedWrongly(f"{text} is no IP address: write it like 203.0.113.7, or dns.") from error
+    if not settings.SANDBOX and not address.is_global:
+        raise UsedWrongly(f"{text} cannot be reached from the internet: give the server's or proxy's public address.")

@@ -1,0 +1,38 @@
+"""`drill chaos` in small: a planted fault turns it red. The full counts are `make drill`; every fault is `make campaign`."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from typing import Any
+
+import pytest
+
+from apps.ops.drills import chaos
+from apps.ops.drills.runner import Play
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("drill")]
+
+BROKEN_BY = {
+    "lost": {"undelivered", "books"},
+    "twice": {"seats", "books"},
+    "slow": {"served"},
+    "untold": {"told"},
+    "stale": {"stale"},
+}
+CAMPAIGN = bool(os.environ.get("CAMPAIGN"))
+PLANTS = list(BROKEN_BY) if CAMPAIGN else ["twice"]
+LONG = ("_stop_what_hangs", "_stall_database", "_standby_takes_over")  # two minutes of waiting
+
+
+@pytest.mark.parametrize("planted", PLANTS)
+def test_a_planted_fault_is_found(tmp_path: Any, planted: str, monkeypatch: Any) -> None:
+    if not CAMPAIGN:
+        for part in LONG:
+            monkeypatch.setattr(chaos.Chaos, part, lambda self: None)
+    play = Play(tmp_path, random.Random(1), print, scale=0.03, planted=planted)
+    chaos.run(play)
+    broken = {m.name for m in play.measures if not m.kept}
+    assert broken & BROKEN_BY[planted], json.dumps([m.as_dict() for m in play.measures], indent=1)
+    assert broken <= BROKEN_BY[planted] | {"in hand"}, json.dumps([m.as_dict() for m in play.measures], indent=1)

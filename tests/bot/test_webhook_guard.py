@@ -1,0 +1,142 @@
+"""What the leader finds once a minute: a webhook that somebody else set, a token that is dead, an address Telegram still keeps."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from apps.base.audit import AuditRow
+from apps.base.credentials import adopt_environment, credential
+from apps.base.incidents import Incident
+from apps.bot import failover
+from apps.bot.client import Outcome, Verdict
+
+OURS = "https://toko.example/telegram/webhook/"
+
+
+class Telegram:
+    """Keeps what it is told, as Telegram does."""
+
+    token = "1:x"
+
+    def __init__(self) -> None:
+        self.url, self.address, self.secret, self.works = "", "", "", True
+        self.calls: list[str] = []
+
+    async def try_call(self, method: str, params: dict[str, Any], **more: Any) -> Outcome:
+        self.calls.append(method)
+        if not self.works:
+            return Outcome(Verdict.REVOKED, "Unauthorized")
+        if method == "setWebhook":
+            self.url, self.secret, self.address = params["url"], params["secret_token"], params.get("ip_address", "")
+        if method == "deleteWebhook":
+            self.url = ""
+        found = {"url": self.url, **({"ip_address": self.address} if self.address else {})}
+        return Outcome(Verdict.SENT, result=found if method == "getWebhookInfo" else True)
+
+
+@pytest.fixture
+def leader(db: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> failover.Failover:
+    async def here(job: Any) -> Any:
+        return job()
+
+    async def healthy(client: Any) -> bool:
+        return True
+
+    settings.PUBLIC_URL, settings.TELEGRAM_MODE = "https://toko.example", "auto"
+    monkeypatch.setattr(failover, "in_thread", here)
+    monkeypatch.setattr(failover, "probe_webhook", healthy)
+    monkeypatch.setattr(failover.ADDRESS, "_read", -1e9)
+    monkeypatch.setattr(failover.MODE, "_read", -1e9)
+    adopt_environment()
+    return failover.Failover(Telegram())  # type: ignore[arg-type]
+
+
+def step(leader: failover.Failover, *, a_minute_later: bool = True) -> Telegram:
+    if a_minute_later:
+        leader._info_at = -1e9
+    with suppress(StopIteration):  # nothing in it really waits: without a loop it shares the test's transaction
+        leader.step(None).send(None)  # type: ignore[arg-type]
+    return leader.telegram  # type: ignore[return-value]
+
+
+def states(key: str) -> list[str]:
+    return list(Incident.objects.filter(key=key).order_by("id").values_list("state", flat=True))
+
+
+def test_a_hijacked_webhook_is_set_again_and_told(leader: failover.Failover) -> None:
+    telegram = step(leader)
+    assert telegram.url == OURS
+    telegram.url = "https://thief.example/"
+    step(leader)
+    assert telegram.url == OURS
+    assert states("telegram.webhook") == ["open"]
+    step(leader)
+    assert states("telegram.webhook") == ["resolved"]
+
+
+def test_a_webhook_set_while_we_poll_is_deleted_and_told(leader: failover.Failover) -> None:
+    leader.choice.want("polling")
+    failover.MODE.set("polling", actor="test")
+    leader._start_polling = lambda: None  # type: ignore[method-assign]
+    telegram = step(leader)
+    assert telegram.url == ""
+    telegram.url = "https://thief.example/"
+    step(leader)
+    assert telegram.url == ""
+    assert states("telegram.webhook") == ["open"]
+
+
+def test_a_dead_token_is_told_once_and_its_end_too(leader: failover.Failover) -> None:
+    telegram = step(leader)
+    step(leader)
+    telegram.works = False
+    step(leader)
+    step(leader)
+    assert states("telegram.token") == ["open"]
+    assert Incident.objects.get(key="telegram.token").times == 1
+    telegram.works = True
+    step(leader)
+    assert states("telegram.token") == ["resolved"]
+
+
+def test_a_move_needs_an_address_and_a_new_secret(leader: failover.Failover) -> None:
+    telegram = step(leader)
+    before = telegram.secret
+    wanted = failover.move_webhook("203.0.113.7", actor="manage.py")
+    step(leader, a_minute_later=False)
+    assert (telegram.address, telegram.secret) == ("203.0.113.7", wanted.secret)
+    assert telegram.secret != before
+    assert failover.webhook_now() == wanted.mark()
+    assert AuditRow.objects.filter(kind="telegram.address", data__address="203.0.113.7").count() == 1
+    assert wanted.secret not in failover.webhook_now()
+
+
+def test_an_address_that_telegram_keeps_is_changed(leader: failover.Failover) -> None:
+    telegram = step(leader)
+    failover.move_webhook("203.0.113.7", actor="manage.py")
+    step(leader, a_minute_later=False)
+    telegram.address, before = "198.51.100.1", telegram.secret
+    step(leader)
+    step(leader, a_minute_later=False)
+    assert (telegram.address, telegram.secret != before) == ("203.0.113.7", True)
+
+
+def test_a_rotated_secret_is_not_undone_by_the_environment(leader: failover.Failover) -> None:
+    step(leader)
+    wanted = failover.move_webhook("", actor="manage.py")
+    assert adopt_environment() == []
+    assert credential("TELEGRAM_WEBHOOK_SECRET", fresh=0) == wanted.secret
+
+
+def test_the_web_process_knows_a_new_secret_within_a_second(leader: failover.Failover) -> None:
+    from apps.bot.views import knows_secret
+
+    old = credential("TELEGRAM_WEBHOOK_SECRET")
+    assert knows_secret(old)
+    assert not knows_secret("")
+    wanted = failover.move_webhook("", actor="manage.py")
+    assert knows_secret(wanted.secret)
+    assert not knows_secret(old)

@@ -1,0 +1,132 @@
+"""Drills: what they measure can be broken, what they leave is signed, and where they would hurt they refuse."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import DatabaseError, transaction
+from django.test import Client
+
+from apps.base.audit import AuditRow
+from apps.base.commands import UsedWrongly
+from apps.base.incidents import raise_incident
+from apps.ops.drills import everything, runner
+from apps.ops.drills.copy import CopyFailed, ShopCopy
+from apps.ops.drills.measures import Measure, all_within, at_least, at_most, exactly
+from apps.ops.drills.report import Report, as_html, is_genuine, keep
+from apps.ops.models import DrillReport
+
+everything.load()
+KEPT = Measure("one", "something is so", "it is", True)
+BROKEN = Measure("two", "nothing is <lost>", "3", False)
+
+
+def report(*measures: Measure) -> Report:
+    start = datetime(2026, 11, 24, 3, tzinfo=UTC)
+    return Report(
+        "demo", "It holds.", 7, "abc", "2 cores", start, start + timedelta(minutes=5), ["kill"], list(measures)
+    )
+
+
+def test_measures_can_be_broken() -> None:
+    assert exactly("a", "p", 3, 3).kept
+    assert not exactly("a", "p", 2, 3).kept
+    assert at_least("a", "p", 3, 3).kept
+    assert not at_least("a", "p", 2, 3).kept
+    assert at_most("a", "p", 3, 3).kept
+    assert not at_most("a", "p", 3.1, 3).kept
+    assert all_within("a", "p", [1.0, 2.0], 2).kept
+    assert not all_within("a", "p", [1.0, 2.1], 2).kept
+    assert not all_within("a", "p", [], 2).kept, "nothing measured is no proof"
+
+
+def test_a_report_without_measures_is_red() -> None:
+    assert not report().passed
+    assert report(KEPT).passed
+    assert not report(KEPT, BROKEN).passed
+
+
+def test_a_report_is_signed_audited_and_shown(db: Any) -> None:
+    row = keep(report(KEPT, BROKEN))
+    assert is_genuine(row)
+    said = AuditRow.objects.get(kind="drill.failed")
+    assert said.data["name"] == "demo"
+    page = as_html(row)
+    assert "nothing is &lt;lost&gt;" in page
+    assert "FAILED" in page
+    assert json.loads(row.text)["verdict"] == "failed"
+
+
+def test_a_changed_report_is_not_genuine(db: Any, settings: Any) -> None:
+    row = keep(report(BROKEN))
+    forged = DrillReport(**{f: getattr(row, f) for f in ("name", "passed", "started_at", "ended_at", "signature")})
+    forged.text = row.text.replace('"failed"', '"passed"')
+    assert not is_genuine(forged)
+    assert "NOT GENUINE" in as_html(forged)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        DrillReport.objects.filter(pk=row.pk).update(passed=True)
+
+
+def test_the_owner_finds_it_in_the_dashboard(db: Any) -> None:
+    row = keep(report(KEPT))
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("tono"))
+    assert "demo" in client.get("/admin/ops/drillreport/").content.decode()
+    assert "something is so" in client.get(f"/admin/ops/drillreport/{row.pk}/change/").content.decode()
+
+
+class TestRefusals:
+    def test_while_an_incident_is_open(self, db: Any) -> None:
+        raise_incident("gateway.down", "gateway_down")
+        with pytest.raises(runner.RefusesToDrill, match=r"An incident is open \(gateway.down\)"):
+            runner.refuse_where_it_would_hurt()
+
+    def test_short_of_memory(self, db: Any, monkeypatch: Any) -> None:
+        monkeypatch.setattr(runner, "FREE_MEMORY", 2**60)
+        with pytest.raises(runner.RefusesToDrill, match="MB of memory are free"):
+            runner.refuse_where_it_would_hurt()
+
+    def test_short_of_disk(self, db: Any, monkeypatch: Any) -> None:
+        monkeypatch.setattr(runner, "FREE_DISK", 2**60)
+        with pytest.raises(runner.RefusesToDrill, match="GB of disk are free"):
+            runner.refuse_where_it_would_hurt()
+
+    def test_two_at_once(self, db: Any) -> None:
+        with runner.only_one(), pytest.raises(runner.RefusesToDrill, match="Another drill"), runner.only_one():
+            pass
+
+    def test_an_unknown_fault(self, db: Any) -> None:
+        with pytest.raises(UsedWrongly, match="chaos knows these faults: lost, twice, slow, untold, stale"):
+            call_command("drill", "chaos", "--plant", "rain")
+
+
+def test_a_copy_that_breaks_is_a_failed_drill(db: Any, monkeypatch: Any) -> None:
+    def breaks(play: runner.Play) -> None:
+        raise CopyFailed("waited 40 s for the shop")
+
+    monkeypatch.setitem(runner.REGISTRY, "demo", runner.Drill("demo", "It holds.", breaks, ()))
+    made = runner.play("demo", seed=1, say=lambda what: None)
+    assert not made.passed
+    assert made.measures[0].seen == "waited 40 s for the shop"
+
+
+def test_a_copy_takes_nothing_of_the_shop_around_it(tmp_path: Path, monkeypatch: Any) -> None:
+    for name in (
+        "TELEGRAM_BOT_TOKEN",
+        "DATABASE_URL",
+        "FIELD_KEYS",
+        "AUDIT_KEY",
+        "PAKASIR_API_KEY",
+        "OWNER_BOT_TOKEN",
+        "EMAIL_URL",
+    ):
+        monkeypatch.setenv(name, "secret-of-the-shop")
+    copy = ShopCopy(tmp_path / "copy")
+    assert "secret-of-the-shop" not in copy.env.values()
+    assert copy.env["AUTOORDER_ENV_FILE"] == str(tmp_path / "copy" / "env")
