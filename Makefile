@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help run test lint types bench campaign prove-install lock locale map screenshots clean
+.PHONY: help run test lint types bench drill campaign prove-install lock locale map screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ lint: .venv/.dev ## ruff, mypy, bandit, djlint, missing migrations
 
 bench: .venv/.dev ## figures of the hot paths, against the fakes
 	@$(PY) -m bench
+
+drill: .venv/.run ## rehearse the worst on a private copy: all drills, or NAME=chaos
+	@sh deploy/nginx.sh
+	@$(PY) manage.py drill $(or $(NAME),all)
 
 campaign: .venv/.dev ## the full counts of kills and races (long)
 	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency tests/orders/test_walk.py

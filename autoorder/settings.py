@@ -144,6 +144,8 @@ TELEGRAM_API_URLS = (
     [f"{SANDBOX_URL}/telegram"] if SANDBOX else env.list("TELEGRAM_API_URL", default=["https://api.telegram.org"])
 )
 TELEGRAM_MODE = env.str("TELEGRAM_MODE", default="auto")
+WEBHOOK_PATIENCE = env.float("TELEGRAM_WEBHOOK_PATIENCE", default=40.0)  # seconds; polling then runs within 60
+WEBHOOK_HEALTH = env.float("TELEGRAM_WEBHOOK_HEALTH", default=300.0)  # seconds
 TELEGRAM_RATE = env.float("TELEGRAM_RATE", default=25.0)
 PAKASIR_API_URLS = [
     f"{SANDBOX_URL}/pakasir" if SANDBOX else env.str("PAKASIR_API_URL", default="https://app.pakasir.com")

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -30,8 +31,10 @@ MODE_NOW = "telegram_mode_now"  # the stored setting in which the leader says wh
 ADDRESS = Setting("telegram_webhook_ip", "")  # what `manage.py failover ip` asked for; empty: Telegram asks the DNS
 ADDRESS_NOW = "telegram_webhook_ip_now"  # address and mark of the secret with which the leader last set the webhook
 
-PATIENCE = 60.0  # seconds a webhook may fail before polling takes over
-HEALTHY = 300.0  # seconds of health before the webhook comes back
+PATIENCE = (
+    settings.WEBHOOK_PATIENCE
+)  # seconds a webhook may fail before polling takes over, which takes up to LOOK more
+HEALTHY = settings.WEBHOOK_HEALTH  # seconds of health before the webhook comes back
 LOOK = 10.0
 INFO = 60.0  # seconds between two looks at getWebhookInfo
 
@@ -147,11 +150,18 @@ def webhook_url() -> str:
 
 
 async def probe_webhook(client: httpx.AsyncClient) -> bool:
-    """Whether our own nonce comes back through PUBLIC_URL."""
+    """Whether our own nonce comes back through PUBLIC_URL, at the address that Telegram was told, if it was."""
     asked = probe.question()
-    secret = await in_thread(lambda: credential("TELEGRAM_WEBHOOK_SECRET"))
+    webhook = await in_thread(wanted_webhook)
+    url, headers, extensions = webhook_url(), {"X-Telegram-Bot-Api-Secret-Token": webhook.secret}, {}
+    if webhook.address:
+        parts = urlsplit(url)
+        address = f"[{webhook.address}]" if ":" in webhook.address else webhook.address
+        port = f":{parts.port}" if parts.port else ""
+        url = parts._replace(netloc=f"{address}{port}").geturl()
+        headers["Host"], extensions["sni_hostname"] = parts.netloc, parts.hostname or ""
     try:
-        answer = await client.post(webhook_url(), json=asked, headers={"X-Telegram-Bot-Api-Secret-Token": secret})
+        answer = await client.post(url, json=asked, headers=headers, extensions=extensions)
         return answer.status_code == 200 and probe.is_ours(asked, answer.json())
     except (httpx.HTTPError, ValueError):
         return False

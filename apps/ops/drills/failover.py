@@ -1,0 +1,230 @@
+"""`drill failover` (roadmap 1.1): the way in is switched under load, dies, comes back and moves; no update is lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import suppress
+
+from apps.ops.drills.copy import CopyFailed, ShopCopy
+from apps.ops.drills.front import NEW, OLD, Fronts
+from apps.ops.drills.measures import Measure, at_least, at_most, exactly
+from apps.ops.drills.runner import Drill, Play
+from apps.ops.up import supervisor
+
+SWITCHES = 20
+UPDATES = 10_000
+PER_SECOND = 55  # so that it is never under 50
+WRITERS = 1100  # each writes every 20 s: never too often
+BACK = 300.0  # seconds of health before the webhook comes back
+POLLING_WITHIN = 60.0
+PROBER = 700_000
+STORED = "SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL AND dead_at IS NULL) FROM bot_inboundupdate"
+OUT_OF_ORDER = """
+SELECT count(*) FROM (SELECT handled_at, lag(handled_at) OVER (PARTITION BY chat_id ORDER BY update_id) AS before
+FROM bot_inboundupdate) AS pair WHERE before > handled_at
+"""
+MODES = "SELECT count(*) FROM base_auditrow WHERE kind = 'telegram.mode'"
+MODE = "SELECT value FROM base_storedsetting WHERE name = 'telegram_mode_now'"
+LOSE_SOME = """
+CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF random() < 0.02 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+CREATE TRIGGER lose_some BEFORE INSERT ON bot_inboundupdate FOR EACH ROW EXECUTE FUNCTION lose_some();
+"""
+
+
+class Failover:
+    """One play of the drill."""
+
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.fronts = Fronts(play.folder / "front")
+        self.back = BACK if play.scale == 1 else 20.0
+        self.shop = ShopCopy(
+            play.folder / "copy", SANDBOX_RATE="3000", TELEGRAM_RATE="1000", TELEGRAM_MODE="auto",
+            PUBLIC_URL=self.fronts.public_url, SSL_CERT_FILE=str(self.fronts.certificate), TELEGRAM_WEBHOOK_HEALTH=str(self.back),
+        )  # fmt: skip
+        self.said = 0
+
+    def run(self) -> None:
+        self.play.say("starting a private copy of the shop behind an nginx of its own")
+        self.fronts.install_old(self.shop)
+        self.shop.start()
+        try:
+            self.shop.wait(lambda: self._mode() == "webhook", "the webhook through nginx", 60)
+            if self.play.planted == "lost":
+                self.shop.sql(LOSE_SOME)
+            self._switch_under_load()
+            self._front_dies_and_returns()
+            self._front_moves()
+            self._health_without_web()
+        finally:
+            self.shop.stop()
+            self.fronts.kill("old")
+            self.fronts.kill("new")
+
+    def _mode(self) -> str:
+        rows = self.shop.sql(MODE)
+        return str(rows[0][0]) if rows else ""
+
+    # -- by command, under load ----------------------------------------------------------------------------------------
+
+    def _switch_under_load(self) -> None:
+        switches, wanted = self.play.count(SWITCHES, 4), self.play.count(UPDATES, 300)
+        self.play.say(f"{switches} switches by command, {wanted} updates at {PER_SECOND} a second")
+        before = self._counts()
+        over = threading.Event()
+        writer = threading.Thread(target=self._write, args=(wanted, over))
+        began = time.monotonic()
+        writer.start()
+        made = 0
+        try:
+            for n in range(switches):
+                mode = ("polling", "webhook")[n % 2]
+                self.shop.manage("failover", "mode", mode)
+                made += self._mode() == mode
+                self.play.dice.random()
+        finally:
+            writer.join()
+        rate = self.said / (time.monotonic() - began)
+        self.shop.manage("failover", "mode", "auto")
+        self.play.faults.append(
+            f"{switches} × failover mode, polling and webhook in turn, while {self.said} updates came in"
+        )
+        self._measure(exactly("switches", "every switch was made", made, switches))
+        self._measure(
+            at_least(
+                "load", "at least 50 updates a second meanwhile", round(rate, 1), 50 if self.play.scale == 1 else 20
+            )
+        )
+        with suppress(CopyFailed):
+            self.shop.wait(lambda: self._counts()[2] - before[2] == self.said, "every update", 90)
+        stored, different, final = (now - was for now, was in zip(self._counts(), before, strict=True))
+        self._measure(exactly("stored", "every update is stored", different, self.said))
+        self._measure(exactly("once", "none is stored twice", stored - different, 0))
+        self._measure(exactly("handled", "every one is handled", final, self.said))
+        self._measure(exactly("order", "the order of each chat is kept", self.shop.sql(OUT_OF_ORDER)[0][0], 0))
+        self._measure(exactly("answered", "each is answered once", self._answers(), self.said))
+
+    def _write(self, wanted: int, over: threading.Event) -> None:
+        """Words that nothing in the dialogue waits for: each is answered by the menu, once."""
+        began, users = time.monotonic(), [500_000 + n for n in range(WRITERS)]
+        while self.said < wanted and not over.is_set():
+            due = min(wanted, int((time.monotonic() - began + 0.5) * PER_SECOND)) - self.said
+            if due > 0:
+                group = [users[(self.said + n) % WRITERS] for n in range(due)]
+                with suppress(OSError):
+                    self.shop.tell("say_all", users=group, text="halo", times=1)
+                    self.said += due
+            time.sleep(0.2)
+
+    def _counts(self) -> tuple[int, int, int]:
+        found: tuple[int, int, int] = self.shop.sql(STORED)[0]
+        return found
+
+    def _answers(self) -> int:
+        """Messages of the bot in the writers' chats, as the fakes have them."""
+
+        def heard() -> int:
+            return sum(
+                1
+                for user in range(500_000, 500_000 + min(WRITERS, self.said))
+                for m in self.shop.messages(user)
+                if m["from"] == "bot"
+            )
+
+        with suppress(CopyFailed):
+            self.shop.wait(lambda: heard() >= self.said, "every answer", 60)
+        return heard()
+
+    # -- by itself -----------------------------------------------------------------------------------------------------
+
+    def _front_dies_and_returns(self) -> None:
+        self.shop.wait(lambda: self._mode() == "webhook", "the webhook", 60 + self.back)
+        self.play.say("the front dies")
+        if self.play.planted == "stuck":
+            self.shop.manage("failover", "mode", "webhook")
+        began = time.monotonic()
+        self.fronts.kill("old")
+        with suppress(CopyFailed):
+            self.shop.wait(lambda: self._mode() == "polling", "polling", POLLING_WITHIN + 30)
+        took = time.monotonic() - began
+        self.play.faults.append("the front before the shop killed")
+        self._measure(at_most("polling", f"polling within {POLLING_WITHIN:g} s, unattended", took, POLLING_WITHIN))
+        self._measure(at_most("polled", "and a buyer is answered within 5 s", self._answered(), 5.0))
+        self.play.say(f"the front is back; the webhook returns after {self.back:g} s of health")
+        self.fronts.start("old")
+        switched = self.shop.sql(MODES)[0][0]
+        began = time.monotonic()
+        with suppress(CopyFailed):
+            self.shop.wait(lambda: self._mode() == "webhook", "the webhook", self.back + 60)
+        took = time.monotonic() - began
+        self._measure(at_most("returned", f"the webhook is back within {self.back + 30:g} s", took, self.back + 30))
+        self._measure(
+            at_least("not too early", f"and not before {self.back:g} s of health", round(took), self.back - 5)
+        )
+        self._measure(exactly("no flapping", "in one switch", self.shop.sql(MODES)[0][0] - switched, 1))
+        self._measure(at_most("pushed", "and a buyer is answered within 5 s", self._answered(), 5.0))
+
+    def _front_moves(self) -> None:
+        """The old front is gone for good: the SOP page's own blocks put another one at another address."""
+        self.play.say("the front is gone; following deploy/SOP/dns-and-proxy.md to another address")
+        self.fronts.kill("old")
+        self.fronts.start("new")
+        began = time.monotonic()
+        followed = 0
+        try:
+            followed = self.fronts.follow_page(self.shop, slice(0, 2 if self.play.planted == "unmoved" else 4))
+        except CopyFailed as error:
+            self.play.notes.append(f"the page: {error}")
+        self._measure(exactly("page", "the page's run blocks work to the letter", followed, 4))
+        self.play.faults.append(f"the front moved from {OLD} to {NEW} by the blocks of the page")
+        address = self.shop.ask("counters")["address"]
+        self._measure(Measure("moved", "Telegram sends to the new address", address or "the old one", address == NEW))
+        self._measure(at_most("moved answers", "and a buyer is answered there within 10 s", self._answered(), 10.0))
+        self.play.notes.append(f"following the page took {time.monotonic() - began:.0f} s")
+        with suppress(CopyFailed):
+            self.fronts.follow_page(self.shop, slice(4, None))
+        self._measure(
+            Measure("back", "its way back works", "as the page says", self.shop.ask("counters")["address"] == "")
+        )
+
+    def _health_without_web(self) -> None:
+        hand = supervisor(str(self.shop.socket))
+        hand.stopProcess("shop:web")
+        said = self.shop.manage("health", "--json", check=False)
+        checks: dict[str, object] = {}
+        with suppress(ValueError):
+            checks = json.loads(said.stdout)["checks"]
+        hand.startProcess("shop:web", False)
+        self._measure(at_least("health", "manage.py health works while the web process is down", len(checks), 8))
+
+    def _answered(self, patience: float = 60.0) -> float:
+        began, user = time.monotonic(), PROBER + len(self.play.measures)
+        try:
+            self.shop.insist("users", id=user, name="Penanya")
+            self.shop.insist("say", user=user, text="/start")
+            self.shop.find(user, lambda m: "selamat datang" in m["text"], "the greeting", patience)
+        except CopyFailed:
+            return patience
+        return time.monotonic() - began
+
+    def _measure(self, measure: Measure) -> None:
+        self.play.measures.append(measure)
+        if not measure.kept:
+            self.play.say(f"BROKEN: {measure.promised}: {measure.seen}")
+
+
+def run(play: Play) -> None:
+    """Play the drill; its measures are left in `play`."""
+    Failover(play).run()
+
+
+DRILL = Drill(
+    "failover",
+    "Whether updates come by webhook or polling, through this front or another: each is handled once, in order, and the shop "
+    "finds the other way by itself.",
+    run,
+    plants=("lost", "stuck", "unmoved"),
+)
