@@ -36,6 +36,7 @@ PATIENCE = (
 )  # seconds a webhook may fail before polling takes over, which takes up to LOOK more
 HEALTHY = settings.WEBHOOK_HEALTH  # seconds of health before the webhook comes back
 LOOK = 10.0
+STARTING = 15.0  # seconds the web process is given at our own start
 INFO = 60.0  # seconds between two looks at getWebhookInfo
 
 
@@ -184,6 +185,7 @@ class Failover:
     async def run(self) -> None:
         async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
             try:
+                await self._let_web_start(client)
                 while True:
                     try:
                         await self.step(client)
@@ -192,6 +194,15 @@ class Failover:
                     await self._wait_or_be_asked(LOOK if self._applied == self.choice.mode else 1.0)
             finally:
                 self._stop_polling()
+
+    async def _let_web_start(self, client: httpx.AsyncClient) -> None:
+        """We may be up before the web process: a webhook that fails only because of that must not cost five minutes."""
+        until = time.monotonic() + STARTING
+        while self.choice.possible and time.monotonic() < until:
+            with suppress(DatabaseError):
+                if await probe_webhook(client):
+                    return
+            await asyncio.sleep(0.5)
 
     async def _wait_or_be_asked(self, seconds: float) -> None:
         """Until the next look, or until somebody asked for another mode."""

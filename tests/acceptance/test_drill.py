@@ -1,4 +1,4 @@
-"""`drill chaos` in small: a planted fault turns it red. The full counts are `make drill`; every fault is `make campaign`."""
+"""Drills in small: a planted fault turns them red. The full counts are `make drill`; every fault is `make campaign`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.ops.drills import chaos
+from apps.ops.drills import chaos, failover
 from apps.ops.drills.runner import Play
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("drill")]
@@ -36,3 +36,24 @@ def test_a_planted_fault_is_found(tmp_path: Any, planted: str, monkeypatch: Any)
     broken = {m.name for m in play.measures if not m.kept}
     assert broken & BROKEN_BY[planted], json.dumps([m.as_dict() for m in play.measures], indent=1)
     assert broken <= BROKEN_BY[planted] | {"in hand"}, json.dumps([m.as_dict() for m in play.measures], indent=1)
+
+
+BROKEN_ON_THE_WAY_IN = {
+    "lost": {"stored", "handled", "answered"},
+    "stuck": {"polling", "polled"},
+    "unmoved": {"page", "moved"},
+}
+
+
+@pytest.mark.skipif(not CAMPAIGN, reason="five minutes each")
+@pytest.mark.parametrize("planted", BROKEN_ON_THE_WAY_IN)
+def test_a_fault_planted_on_the_way_in_is_found(tmp_path: Any, planted: str) -> None:
+    play = Play(tmp_path, random.Random(1), print, scale=0.05, planted=planted)
+    failover.run(play)
+    broken = {m.name for m in play.measures if not m.kept}
+    assert broken & BROKEN_ON_THE_WAY_IN[planted], json.dumps([m.as_dict() for m in play.measures], indent=1)
+
+
+def test_every_drill_can_be_made_to_fail() -> None:
+    assert set(BROKEN_BY) == set(chaos.DRILL.plants)
+    assert set(BROKEN_ON_THE_WAY_IN) == set(failover.DRILL.plants)

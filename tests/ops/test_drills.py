@@ -113,7 +113,7 @@ def test_a_copy_that_breaks_is_a_failed_drill(db: Any, monkeypatch: Any) -> None
     monkeypatch.setitem(runner.REGISTRY, "demo", runner.Drill("demo", "It holds.", breaks, ()))
     made = runner.play("demo", seed=1, say=lambda what: None)
     assert not made.passed
-    assert made.measures[0].seen == "waited 40 s for the shop"
+    assert made.measures[0].seen == "CopyFailed: waited 40 s for the shop"
 
 
 def test_a_copy_takes_nothing_of_the_shop_around_it(tmp_path: Path, monkeypatch: Any) -> None:

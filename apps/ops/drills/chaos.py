@@ -28,6 +28,7 @@ TOLD = 60.0  # seconds until owner and operators hear of the first death
 TAKEN_OVER = 20.0  # seconds until a standby on another host leads
 STALL = 15.0  # seconds the database stands still
 VICTIMS = ("web", "worker", "web/0", "worker/0", "bot", "worker/1", "postgres", "watch", "worker/3", "worker/5")
+PROCESSES = {"web", "bot", "worker", "watch", "postgres"}
 WATCHED = ("web", "worker", "bot")  # deaths that people are told of
 LOSE_SOME = """
 CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -91,9 +92,7 @@ class Chaos:
         kills, took = self.play.count(KILLS, 10), []
         for n in range(kills):
             victim = VICTIMS[n % len(VICTIMS)]
-            self.shop.wait(
-                lambda: {"web", "bot", "worker", "watch", "postgres"} <= set(self.shop.processes()), "all processes"
-            )
+            self._wait_for_all()
             time.sleep(self.play.dice.uniform(0.3, 1.2))
             self.shop.kill(victim)
             self.kills += 1
@@ -102,11 +101,19 @@ class Chaos:
             if self.play.planted == "slow" and victim == "web":
                 self._hold_supervisor()
             took.append(self._answered())
+            if took[-1] > SERVED:
+                at = time.strftime("%H:%M:%S", time.gmtime())
+                self.play.notes.append(
+                    f"kill {n + 1} ({victim}, UTC {at}): {took[-1]:.1f} s until a buyer was answered"
+                )
             if (n + 1) % 10 == 0:
                 self.play.say(f"{n + 1} of {kills} kills; the longest wait for an answer so far was {max(took):.1f} s")
         self.play.faults.append(f"{kills} × kill -9, in turn of {', '.join(VICTIMS)}, under load")
         self._measure(exactly("kills", "the kills were made, over all processes", self.kills, kills))
         self._measure(all_within("served", f"serving again within {SERVED:g} s of a kill", took, SERVED))
+
+    def _wait_for_all(self) -> None:
+        self.shop.wait(lambda: set(self.shop.processes()) >= PROCESSES, "all processes")
 
     def _hold_supervisor(self) -> None:
         pids = [pid for pid in self.shop.everything() if b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()]
@@ -133,6 +140,7 @@ class Chaos:
         took = []
         for name in ("worker", "bot", "web/0"):
             self.play.say(f"SIGSTOP of {name}")
+            self._wait_for_all()
             old = self._pause(name)
             began = time.monotonic()
             leader = name.partition("/")[0]

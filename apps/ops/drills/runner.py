@@ -8,7 +8,7 @@ import platform
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,8 +129,10 @@ def play(name: str, *, seed: int, say: Callable[[str], None], planted: str = "",
                 Measure("the drill itself", "the copy does what it is waited for", str(error)[:500], False)
             )
         ended = shop_now()
-        with suppress(OSError):
-            shutil.rmtree(folder)
+        if all(measure.kept for measure in given.measures):
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            given.notes.append(f"the copy's logs and files are left in {folder} until the next {name}")
     return Report(
         name, drill.hypothesis, seed, version_of_code(), machine(), started, ended, given.faults, given.measures,
         given.notes, planted,
