@@ -143,6 +143,7 @@ CREDENTIALS = {
 TELEGRAM_API_URLS = (
     [f"{SANDBOX_URL}/telegram"] if SANDBOX else env.list("TELEGRAM_API_URL", default=["https://api.telegram.org"])
 )
+OWNER_API_URLS = env.list("OWNER_API_URL", default=[])
 TELEGRAM_MODE = env.str("TELEGRAM_MODE", default="auto")
 WEBHOOK_PATIENCE = env.float("TELEGRAM_WEBHOOK_PATIENCE", default=40.0)  # seconds; polling then runs within 60
 WEBHOOK_HEALTH = env.float("TELEGRAM_WEBHOOK_HEALTH", default=300.0)  # seconds
@@ -160,13 +161,13 @@ ADMIN_CHAT_IDS = env.list("ADMIN_CHAT_IDS", cast=int, default=OWNER_CHAT_IDS)
 SELLER_CHAT_IDS = env.list("SELLER_CHAT_IDS", cast=int, default=[])
 
 # News travels upward by name, never by import.
-INCIDENT_TASK = "apps.bot.news.tell_incident"
+INCIDENT_TASK = "apps.ops.alerts.tell_incident"
 BOT_ROUTES = ["apps.bot.staff.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
 TERMS_SET = "apps.snk.tasks.keep_terms"
 CHAT_BACK = ["apps.orders.tasks.send_undelivered"]  # a buyer who had blocked the bot writes again
 
-WORKER_PRELOAD = ["apps.orders.tasks", "apps.orders.gateways.pakasir", "apps.snk.tasks", "apps.bot.news"]
+WORKER_PRELOAD = ["apps.orders.tasks", "apps.orders.gateways.pakasir", "apps.snk.tasks", "apps.ops.alerts"]
 
 CLOCK_MAY_SHIFT = SANDBOX or env.bool("AUTOORDER_TESTS", default=False)
 DROP_BELLS = env.bool("AUTOORDER_DROP_BELLS", default=False)

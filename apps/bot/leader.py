@@ -24,7 +24,9 @@ from apps.base.heartbeats import beat
 from apps.base.queue.bells import OUTBOX_CHANNEL
 from apps.base.queue.ticker import run_clock
 from apps.base.threads import in_thread
+from apps.bot.client import Telegram
 from apps.bot.failover import Failover
+from apps.bot.ownerbot import OwnerBot, own_api, own_token
 from apps.bot.sender.desk import LeaseLost
 from apps.bot.sender.loop import Sender, shop_telegram
 
@@ -64,6 +66,8 @@ class BotProcess:
         jobs: list[Coroutine[Any, Any, None]] = [
             sender.run(), Failover(telegram).run(), self._renew(telegram.token), listen(sender), self._pulse(),
         ]  # fmt: skip
+        if owner_token := await in_thread(own_token):
+            jobs.append(OwnerBot(Telegram(owner_token, own_api())).run())
         tasks = [asyncio.create_task(job) for job in jobs]
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         failure = next((task.exception() for task in finished if task.exception()), None)

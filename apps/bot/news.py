@@ -27,16 +27,21 @@ OF_THE_MACHINE = {
 }  # fmt: skip
 
 
+def who_hears(incident: Incident) -> list[int]:
+    """The owner; operators as well when it is about the machine."""
+    people = list(settings.OWNER_CHAT_IDS)
+    if incident.text in OF_THE_MACHINE:
+        people += [chat for chat in settings.ADMIN_CHAT_IDS if chat not in people]
+    return people
+
+
 def tell_incident(incident: Incident, occasion: str) -> None:
     """The alert (`opened`), a `reminder`, or that it is `resolved`, to everybody whom it concerns.
 
     Safe to run twice: a chat that has it is left out.
     """
-    people = list(settings.OWNER_CHAT_IDS)
-    if incident.text in OF_THE_MACHINE:
-        people += [chat for chat in settings.ADMIN_CHAT_IDS if chat not in people]
     about = f"incident:{incident.pk.hex}:{occasion}{incident.told}"
-    _once_each(people, about, lambda language: incident_screen(incident, occasion, language))
+    _once_each(who_hears(incident), about, lambda language: incident_screen(incident, occasion, language))
 
 
 def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -10,26 +12,26 @@ from apps.base.incidents import Incident, resolve_incident, take_incident
 from apps.bot.models import Chat
 from apps.bot.news import incident_screen
 from apps.bot.router import Routes
-from apps.bot.screens import Reply
+from apps.bot.screens import Reply, Screen
 from apps.bot.talk import Talk, toast
+
+
+def is_staff_id(user: int) -> bool:
+    """Owner or operator, by numeric id."""
+    return user in {*settings.OWNER_CHAT_IDS, *settings.ADMIN_CHAT_IDS}
 
 
 def is_staff(chat: Chat) -> bool:
     """Owner or operator, in their own private chat."""
-    return chat.kind == Chat.Kind.PRIVATE and int(chat.telegram_id) in {
-        *settings.OWNER_CHAT_IDS,
-        *settings.ADMIN_CHAT_IDS,
-    }
+    return chat.kind == Chat.Kind.PRIVATE and is_staff_id(int(chat.telegram_id))
 
 
-def staff_press(talk: Talk) -> Reply:
-    """*Kutangani*: no more reminders. *Selesai*: over, and everybody who heard of it is told."""
-    verb, pk = talk.word(0), talk.row(1)
-    incident = Incident.objects.filter(pk=pk).first() if is_staff(talk.chat) else None
-    with override(talk.chat.language):
+def press_incident(verb: str, pk: UUID, *, allowed: bool, actor: str, language: str) -> tuple[str, Screen | None]:
+    """*Kutangani*: no more reminders. *Selesai*: over, and everybody who heard of it is told. What to say, what to show."""
+    incident = Incident.objects.filter(pk=pk).first() if allowed else None
+    with override(language):
         if incident is None or verb not in ("take", "over"):
-            return toast(_("Tombol ini sudah tidak berlaku."), alert=True)
-        actor = f"chat:{talk.chat.pk}"
+            return _("Tombol ini sudah tidak berlaku."), None
         if verb == "take":
             take_incident(incident.pk, actor=actor)
             said = _("Baik, tidak diingatkan lagi.")
@@ -37,7 +39,16 @@ def staff_press(talk: Talk) -> Reply:
             resolve_incident(incident.key, actor=actor)
             said = _("Ditandai selesai.")
     incident.refresh_from_db()
-    return Reply(screen=incident_screen(incident, "opened", talk.chat.language), toast=said)
+    return said, incident_screen(incident, "opened", language)
+
+
+def staff_press(talk: Talk) -> Reply:
+    """A button under an alert that the shop's bot brought."""
+    chat = talk.chat
+    said, screen = press_incident(
+        talk.word(0), talk.row(1), allowed=is_staff(chat), actor=f"chat:{chat.pk}", language=chat.language
+    )
+    return Reply(screen=screen, toast=said) if screen else toast(said, alert=True)
 
 
 ROUTES = Routes(buttons={"incident": staff_press})

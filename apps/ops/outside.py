@@ -6,12 +6,16 @@ They are tried in order until one works, and do not depend on what they report a
 from __future__ import annotations
 
 import os
+import smtplib
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from functools import partial
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import certifi
 
@@ -20,6 +24,8 @@ from apps.base.environment import SANDBOX_TOKEN, sandbox_url, sandbox_wanted, va
 TIMEOUT = 10.0  # seconds for one call
 TRIES = 2
 PAUSE = 2.0  # seconds between two tries of one way
+
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 
 Way = tuple[str, Callable[[str], None]]
 
@@ -32,22 +38,32 @@ def chats() -> list[str]:
 
 
 def ways() -> list[Way]:
-    """What is configured: the owner bot (else the shop's), then ALERT_WEBHOOK_URL."""
+    """What is configured: the owner bot (else the shop's), then mail (EMAIL_URL), then ALERT_WEBHOOK_URL."""
     found: list[Way] = []
     token = value_of("OWNER_BOT_TOKEN") or (SANDBOX_TOKEN if sandbox_wanted() else value_of("TELEGRAM_BOT_TOKEN"))
     if token and chats():
         found.append(("telegram", lambda text: tell_by_bot(token, text)))
+    if mailbox := value_of("EMAIL_URL"):
+        found.append(("mail", lambda text: mail(mailbox, text)))
     if address := value_of("ALERT_WEBHOOK_URL"):
         found.append(("webhook", lambda text: post(address, text.encode(), "text/plain; charset=utf-8")))
     return found
 
 
-def tell(text: str) -> str:
-    """Bring a text to people; returns the name of the way that worked, empty when none did. Never raises."""
-    for name, way in ways():
+def tell(text: str, *, besides: tuple[str, ...] = ()) -> str:
+    """Bring a text to people; returns the name of the way that worked, empty when none did. Never raises.
+
+    `besides`: names of ways to leave out.
+    """
+    return first_that_works([(name, partial(way, text)) for name, way in ways() if name not in besides])
+
+
+def first_that_works(ways: Sequence[tuple[str, Callable[[], None]]]) -> str:
+    """Try each in order, twice; the name of the one that worked, else empty. Never raises."""
+    for name, way in ways:
         for attempt in range(TRIES):
             try:
-                way(text)
+                way()
                 return name
             except (OSError, ValueError):
                 time.sleep(PAUSE * (attempt + 1 < TRIES))
@@ -56,18 +72,58 @@ def tell(text: str) -> str:
 
 def tell_by_bot(token: str, text: str) -> None:
     """One message to each chat. Raises OSError when not one took it: a chat that blocks the bot is its own matter."""
-    base = value_of("OWNER_API_URL") or telegram_base()
+    base = value_of("OWNER_API_URL").split(",")[0].strip() or telegram_base()
     problem: OSError | None = None
     taken = False
     for chat in chats():
         try:
-            body = urlencode({"chat_id": int(chat), "text": text}).encode()
-            post(f"{base.rstrip('/')}/bot{token}/sendMessage", body, "application/x-www-form-urlencoded")
+            call_bot(base, token, "sendMessage", {"chat_id": chat, "text": text})
             taken = True
         except OSError as error:
             problem = error
     if not taken and problem is not None:
         raise OSError(f"the bot could not tell anybody: {type(problem).__name__}") from None  # its text holds the token
+
+
+def call_bot(base: str, token: str, method: str, params: Mapping[str, str]) -> None:
+    """One call of the Bot API. Raises OSError, without the address, which holds the token."""
+    body = urlencode(params).encode()
+    try:
+        post(f"{base.rstrip('/')}/bot{token}/{method}", body, "application/x-www-form-urlencoded")
+    except OSError as error:
+        raise OSError(f"{method}: {type(error).__name__}") from None
+
+
+def mail(mailbox: str, text: str) -> None:
+    """One mail by `smtp+tls://user:password@host:587/?to=owner@example.com&from=shop@example.com`.
+
+    `smtp+tls` speaks STARTTLS, `smtps` (or `smtp+ssl`) TLS from the start, `smtp` neither: for a mail server on this host.
+    User and password are percent-encoded. Raises OSError or ValueError.
+    """
+    parts = urlsplit(mailbox)
+    named = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    sender = named.get("from") or user
+    if parts.scheme not in MAIL_PORTS or not parts.hostname or "to" not in named or not sender:
+        raise ValueError("EMAIL_URL wants smtp+tls://user:password@host:587/?to=owner@example.com")
+    message = EmailMessage()
+    message["Subject"] = text.strip().splitlines()[0][:100]
+    message["From"], message["To"] = sender, named["to"]
+    message["Date"], message["Message-ID"] = formatdate(localtime=True), make_msgid(domain=parts.hostname)
+    message.set_content(text)
+    port = parts.port or MAIL_PORTS[parts.scheme]
+    at_once = parts.scheme in ("smtps", "smtp+ssl")
+    trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+    kind = partial(smtplib.SMTP_SSL, context=trusted) if at_once else smtplib.SMTP
+    try:
+        with kind(parts.hostname, port, timeout=TIMEOUT) as server:
+            if parts.scheme == "smtp+tls":
+                server.starttls(context=trusted)
+            if user:
+                server.login(user, password)
+            server.send_message(message)
+    except smtplib.SMTPException as error:
+        raise OSError(f"the mail was not taken: {type(error).__name__}") from None  # its text may hold the login
 
 
 def telegram_base() -> str:

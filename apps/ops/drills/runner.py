@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 
@@ -124,10 +125,9 @@ def play(name: str, *, seed: int, say: Callable[[str], None], planted: str = "",
         started = shop_now()
         try:
             drill.run(given)
-        except CopyFailed as error:
-            given.measures.append(
-                Measure("the drill itself", "the copy does what it is waited for", str(error)[:500], False)
-            )
+        except (CopyFailed, OSError, LookupError, psycopg.Error) as error:
+            seen = f"{type(error).__name__}: {error}"[:500]
+            given.measures.append(Measure("the drill itself", "the copy does what it is waited for", seen, kept=False))
         ended = shop_now()
         if all(measure.kept for measure in given.measures):
             shutil.rmtree(folder, ignore_errors=True)

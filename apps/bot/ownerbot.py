@@ -1,0 +1,95 @@
+"""The owner bot: a bot of its own (OWNER_BOT_TOKEN) that alerts come by. Its buttons are heard here, by the leader.
+
+It stands apart from the shop's bot: another token, perhaps another API, no outbox. What staff press under an alert is answered
+at once; everything else it is told is greeted or left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from telegram.error import TelegramError
+
+from apps.base.credentials import credential
+from apps.base.threads import in_thread
+from apps.bot.client import Telegram
+from apps.bot.screens import Screen
+from apps.bot.staff import is_staff_id, press_incident
+
+log = logging.getLogger(__name__)
+
+LONG_POLL = 25  # seconds
+AGAIN = 5.0  # seconds after a failed call
+ALLOWED = '["message","callback_query"]'
+
+
+def own_token() -> str:
+    """The owner bot's token; empty when alerts go by the shop's bot."""
+    token = credential("OWNER_BOT_TOKEN")
+    return "" if token == credential("TELEGRAM_BOT_TOKEN") else token
+
+
+def own_api() -> list[str]:
+    return settings.OWNER_API_URLS or settings.TELEGRAM_API_URLS
+
+
+class OwnerBot:
+    """Hears what staff press. Ends when there is no owner bot."""
+
+    def __init__(self, telegram: Telegram) -> None:
+        self.telegram = telegram
+        self._offset = 0
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.round()
+            except (TelegramError, OSError) as error:
+                log.warning("the owner bot waits", extra={"action": "owner_bot", "error": type(error).__name__})
+                await asyncio.sleep(AGAIN)
+
+    async def round(self) -> None:
+        params = {"offset": self._offset, "timeout": LONG_POLL, "allowed_updates": ALLOWED}
+        for update in await self.telegram.call("getUpdates", params, read_timeout=LONG_POLL + 10.0):
+            self._offset = max(self._offset, int(update.get("update_id", 0)) + 1)
+            try:
+                await self.hear(update)
+            except (KeyError, TypeError, ValueError):
+                log.warning("the owner bot heard rubbish", extra={"action": "owner_bot_rubbish"})
+
+    async def hear(self, update: dict[str, Any]) -> None:
+        """Rights belong to numeric ids in private chats; everybody else hears nothing."""
+        if query := update.get("callback_query"):
+            await self._pressed(query)
+        elif message := update.get("message"):
+            chat = message["chat"]
+            if chat.get("type") == "private" and is_staff_id(int(chat["id"])):
+                with override(settings.LANGUAGE_CODE):
+                    said = _("Bot ini membawa kabar toko. Tidak ada yang perlu ditulis di sini.")
+                await self.telegram.try_call("sendMessage", {"chat_id": chat["id"], "text": said})
+
+    async def _pressed(self, query: dict[str, Any]) -> None:
+        user, message = int(query["from"]["id"]), query.get("message") or {}
+        _kind, verb, pk = ([*str(query.get("data", "")).split(":"), "", ""])[:3]
+        said, screen = await in_thread(lambda: press(user, verb, pk))
+        await self.telegram.try_call("answerCallbackQuery", {"callback_query_id": query["id"], "text": said})
+        if screen is not None and message:
+            markup = json.dumps(screen.keyboard().get("reply_markup", {"inline_keyboard": []}))
+            where = {"chat_id": message["chat"]["id"], "message_id": message["message_id"]}
+            await self.telegram.try_call("editMessageReplyMarkup", {**where, "reply_markup": markup})
+
+
+def press(user: int, verb: str, pk: str) -> tuple[str, Screen | None]:
+    """What staff pressed under an alert of the owner bot."""
+    try:
+        row = UUID(pk)
+    except ValueError:
+        row = UUID(int=0)
+    return press_incident(verb, row, allowed=is_staff_id(user), actor="owner bot", language=settings.LANGUAGE_CODE)

@@ -1,0 +1,53 @@
+"""How an incident reaches people: by the owner bot where there is one, else by the shop's; by mail and webhook when that fails.
+
+`watch` tells of deaths by the same ways without any of this (apps.ops.outside). Runs in a worker, no transaction open.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import re
+from functools import partial
+
+from django.conf import settings
+
+from apps.base.incidents import Incident
+from apps.bot import news
+from apps.bot.ownerbot import own_api, own_token
+from apps.ops import outside
+
+log = logging.getLogger(__name__)
+
+OF_THE_SHOPS_BOT = "telegram."  # incidents of the way itself: the shop's bot may be what is broken
+
+
+def tell_incident(incident: Incident, occasion: str) -> None:
+    """settings.INCIDENT_TASK. May tell twice after a crash. The shop's bot, by its outbox, is the last way and never gives up."""
+    token = own_token()
+    if not token:
+        news.tell_incident(incident, occasion)
+        if incident.key.startswith(OF_THE_SHOPS_BOT):
+            outside.tell(plain(incident, occasion), besides=("telegram",))
+        return
+    heard = [chat for chat in news.who_hears(incident) if _by_bot(token, chat, incident, occasion)]
+    if not heard and not outside.tell(plain(incident, occasion), besides=("telegram",)):
+        log.error("the owner bot and all other ways failed", extra={"action": "alert_by_shop_bot", "key": incident.key})
+        news.tell_incident(incident, occasion)
+
+
+def _by_bot(token: str, chat: int, incident: Incident, occasion: str) -> bool:
+    """Whether the owner bot brought it to a chat, by one of its addresses."""
+    screen = news.incident_screen(incident, occasion, settings.LANGUAGE_CODE)
+    params = {"chat_id": str(chat), "text": screen.text, "parse_mode": "HTML"}
+    if keyboard := screen.keyboard():
+        params["reply_markup"] = json.dumps(keyboard["reply_markup"])
+    ways = [(base, partial(outside.call_bot, base, token, "sendMessage", params)) for base in own_api()]
+    return bool(outside.first_that_works(ways))
+
+
+def plain(incident: Incident, occasion: str) -> str:
+    """The alert without its markup, for mail and webhook."""
+    text = news.incident_screen(incident, occasion, settings.LANGUAGE_CODE).text
+    return html.unescape(re.sub(r"<[^>]+>", "", text)).strip()

@@ -1,0 +1,236 @@
+"""Alerts: by the owner bot, else by mail, else by webhook, else by the shop's bot; what is pressed under them counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from apps.base.credentials import adopt_environment
+from apps.base.incidents import Incident, raise_incident, resolve_incident, tend_incident
+from apps.bot import ownerbot
+from apps.bot.client import Outcome, Verdict
+from apps.bot.models import OutboundMessage
+from apps.ops import outside
+from tests.ops.test_outside import Answering, Listener
+
+__all__ = ["Answering"]
+
+
+class Mailbox(socketserver.ThreadingTCPServer):
+    """A mail server that speaks as little SMTP as it must."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.mails: list[str] = []
+        self.logins: list[str] = []
+        super().__init__(("127.0.0.1", 0), MailDialogue)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.server_address[1]}/?to=tono@example.com&from=toko@example.com"
+
+
+class MailDialogue(socketserver.StreamRequestHandler):
+    server: Mailbox
+
+    def handle(self) -> None:
+        say = lambda text: self.wfile.write(text.encode() + b"\r\n")  # noqa: E731
+        say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            word = line.split()[0].upper()
+            if word == "DATA":
+                say("354 go on")
+                lines = []
+                while (text := self.rfile.readline().decode()) != ".\r\n":
+                    lines.append(text)
+                self.server.mails.append("".join(lines))
+                say("250 taken")
+            elif word == "QUIT":
+                say("221 bye")
+                return
+            else:
+                say("250 ok")
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    made = Mailbox()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def owner_bot(db: Any, listener: Listener, settings: Any, monkeypatch: Any) -> Listener:
+    """An owner bot with an API of its own; Tono owns, Rudi operates."""
+    monkeypatch.setattr(outside, "PAUSE", 0.0)
+    settings.CREDENTIALS = {**settings.CREDENTIALS, "OWNER_BOT_TOKEN": "77:secret"}
+    settings.OWNER_API_URLS = [listener.address]
+    settings.OWNER_CHAT_IDS, settings.ADMIN_CHAT_IDS = [700], [700, 705]
+    adopt_environment()
+    return listener
+
+
+def trouble(key: str = "gateway.down", text: str = "gateway_down") -> Incident:
+    raise_incident(key, text)
+    incident = Incident.objects.get(key=key)
+    tend_incident(str(incident.pk))
+    incident.refresh_from_db()
+    return incident
+
+
+def heard(listener: Listener) -> list[dict[str, str]]:
+    return [{name: values[0] for name, values in parse_qs(body).items()} for _, body in listener.heard]
+
+
+def test_the_owner_bot_brings_it_with_its_buttons(owner_bot: Listener) -> None:
+    incident = trouble()
+    assert [said["chat_id"] for said in heard(owner_bot)] == ["700", "705"]
+    assert owner_bot.heard[0][0] == "/bot77:secret/sendMessage"
+    buttons = json.loads(heard(owner_bot)[0]["reply_markup"])["inline_keyboard"][0]
+    assert [b["callback_data"] for b in buttons] == [
+        f"incident:take:{incident.pk.hex}",
+        f"incident:over:{incident.pk.hex}",
+    ]
+    assert not OutboundMessage.objects.exists(), "the shop's bot has nothing to do with it"
+    resolve_incident("gateway.down")
+    tend_incident(str(incident.pk))
+    assert heard(owner_bot)[-1]["text"].startswith("✅")
+
+
+def test_money_is_not_for_operators(owner_bot: Listener) -> None:
+    raise_incident("review.AO-1", "money_review", number="AO-1", why="late", amount=1, asked=1)
+    tend_incident(str(Incident.objects.get().pk))
+    assert [said["chat_id"] for said in heard(owner_bot)] == ["700"]
+
+
+def test_mail_when_the_owner_bot_is_dead(owner_bot: Listener, mailbox: Mailbox, monkeypatch: Any) -> None:
+    owner_bot.status = 401
+    monkeypatch.setenv("EMAIL_URL", mailbox.url)
+    trouble()
+    assert len(mailbox.mails) == 1
+    assert "To: tono@example.com" in mailbox.mails[0]
+    assert "<b>" not in mailbox.mails[0]
+    assert not OutboundMessage.objects.exists()
+
+
+def test_webhook_after_mail(owner_bot: Listener, monkeypatch: Any) -> None:
+    owner_bot.status = 401
+    spare = Listener()
+    monkeypatch.setenv("EMAIL_URL", "smtp://127.0.0.1:9/?to=a@example.com&from=b@example.com")
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{spare.address}/topic")
+    trouble()
+    assert [path for path, _ in spare.heard] == ["/topic"]
+    spare.shutdown()
+    spare.server_close()
+
+
+def test_the_shops_bot_is_the_last_way(owner_bot: Listener) -> None:
+    owner_bot.status = 500
+    trouble()
+    assert OutboundMessage.objects.filter(about__startswith="incident:").count() == 2
+
+
+def test_a_dead_shop_token_is_not_told_by_the_shops_bot_alone(
+    db: Any, mailbox: Mailbox, monkeypatch: Any, settings: Any
+) -> None:
+    monkeypatch.setenv("EMAIL_URL", mailbox.url)
+    adopt_environment()
+    trouble("telegram.token", "token_revoked")
+    assert len(mailbox.mails) == 1
+    assert OutboundMessage.objects.count() == 1, "and it waits in the outbox for a token that works"
+
+
+@pytest.mark.parametrize("url", ["smtp://host/", "http://host/?to=a@b", "smtp+tls://?to=a@b", "rubbish"])
+def test_a_mail_address_that_is_none(url: str) -> None:
+    with pytest.raises(ValueError, match="EMAIL_URL wants"):
+        outside.mail(url, "halo")
+
+
+class Scripted:
+    """An owner bot's API that has these updates."""
+
+    def __init__(self, *updates: dict[str, Any]) -> None:
+        self.updates, self.said = list(updates), []
+
+    async def call(self, method: str, params: Any, **more: Any) -> Any:
+        found, self.updates = self.updates, []
+        return found
+
+    async def try_call(self, method: str, params: dict[str, Any], **more: Any) -> Outcome:
+        self.said.append((method, params))
+        return Outcome(Verdict.SENT)
+
+
+def hears(monkeypatch: Any, *updates: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    async def here(job: Any) -> Any:
+        return job()
+
+    monkeypatch.setattr(ownerbot, "in_thread", here)
+    telegram = Scripted(*updates)
+    step = ownerbot.OwnerBot(telegram).round()  # type: ignore[arg-type]
+    try:
+        step.send(None)  # nothing in it really waits: without a loop it shares the test's transaction
+    except StopIteration:
+        pass
+    return telegram.said
+
+
+def pressed(user: int, data: str) -> dict[str, Any]:
+    return {"update_id": 5, "callback_query": {"id": "q", "from": {"id": user}, "data": data,
+            "message": {"message_id": 9, "chat": {"id": user, "type": "private"}}}}  # fmt: skip
+
+
+def test_what_staff_press_counts(owner_bot: Listener, monkeypatch: Any) -> None:
+    incident = trouble()
+    said = hears(monkeypatch, pressed(705, f"incident:take:{incident.pk.hex}"))
+    assert [method for method, _ in said] == ["answerCallbackQuery", "editMessageReplyMarkup"]
+    assert said[0][1]["text"] == "Baik, tidak diingatkan lagi."
+    assert "incident:take" not in said[1][1]["reply_markup"]
+    incident.refresh_from_db()
+    assert incident.state == "acknowledged"
+    hears(monkeypatch, pressed(700, f"incident:over:{incident.pk.hex}"))
+    incident.refresh_from_db()
+    assert incident.state == "resolved"
+
+
+@pytest.mark.parametrize("data", ["incident:over:{}", "incident:x:{}", "rubbish", "incident:over:zz"])
+def test_strangers_and_rubbish_change_nothing(owner_bot: Listener, monkeypatch: Any, data: str) -> None:
+    incident = trouble()
+    user = 999 if data == "incident:over:{}" else 700
+    said = hears(monkeypatch, pressed(user, data.format(incident.pk.hex)), {"update_id": 6, "callback_query": {}})
+    assert said == [("answerCallbackQuery", {"callback_query_id": "q", "text": "Tombol ini sudah tidak berlaku."})]
+    incident.refresh_from_db()
+    assert incident.state == "open"
+
+
+def test_it_greets_staff_only(owner_bot: Listener, monkeypatch: Any) -> None:
+    def wrote(user: int) -> dict[str, Any]:
+        return {"update_id": user, "message": {"chat": {"id": user, "type": "private"}, "text": "/start"}}
+
+    assert [params["chat_id"] for _, params in hears(monkeypatch, wrote(700), wrote(999))] == [700]
+
+
+def test_it_goes_on_from_the_last_update(monkeypatch: Any) -> None:
+    telegram = Scripted({"update_id": 41, "poll": {}})
+    bot = ownerbot.OwnerBot(telegram)  # type: ignore[arg-type]
+    asyncio.run(bot.round())
+    assert bot._offset == 42
