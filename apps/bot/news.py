@@ -22,7 +22,7 @@ NOTICE = OutboundMessage.Kind.NOTICE
 
 # what the operators hear as well: the machine and its ways out, not the money
 OF_THE_MACHINE = {
-    "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "message_refused", "token_revoked",
+    "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "health", "message_refused", "token_revoked",
     "webhook_down", "webhook_hijacked",
 }  # fmt: skip
 
@@ -41,7 +41,7 @@ def tell_incident(incident: Incident, occasion: str) -> None:
     Safe to run twice: a chat that has it is left out.
     """
     about = f"incident:{incident.pk.hex}:{occasion}{incident.told}"
-    _once_each(who_hears(incident), about, lambda language: incident_screen(incident, occasion, language))
+    tell_once(who_hears(incident), about, lambda language: incident_screen(incident, occasion, language))
 
 
 def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
@@ -61,10 +61,10 @@ def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
 def tell_staff(template: str, *, about: str, **context: Any) -> None:
     """A notice to every seller chat, or to the owner where there are no sellers; `about` makes it happen once."""
     people = settings.SELLER_CHAT_IDS or settings.OWNER_CHAT_IDS
-    _once_each(people, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
+    tell_once(people, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
 
 
-def _once_each(telegram_ids: list[int], about: str, screen: Callable[[str], Screen]) -> None:
+def tell_once(telegram_ids: list[int], about: str, screen: Callable[[str], Screen]) -> None:
     """A notice to every chat, in its language; a chat that has one for `about` is left out."""
     with transaction.atomic():
         for telegram_id in telegram_ids:

@@ -10,12 +10,15 @@ import json
 import logging
 import re
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
 from apps.base.incidents import Incident
 from apps.bot import news
 from apps.bot.ownerbot import own_api, own_token
+from apps.bot.screens import Screen
+from apps.bot.texts import render
 from apps.ops import outside
 
 log = logging.getLogger(__name__)
@@ -37,9 +40,19 @@ def tell_incident(incident: Incident, occasion: str) -> None:
         news.tell_incident(incident, occasion)
 
 
+def tell_report(people: list[int], template: str, *, about: str, **context: Any) -> None:
+    """A report that needs no hand: by the owner bot where there is one, else by the shop's; `about` makes it happen once."""
+    token, screen = own_token(), Screen(render(f"alerts/{template}", settings.LANGUAGE_CODE, **context))
+    rest = [chat for chat in people if not (token and _bring(token, chat, screen))]
+    news.tell_once(rest, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
+
+
 def _by_bot(token: str, chat: int, incident: Incident, occasion: str) -> bool:
+    return _bring(token, chat, news.incident_screen(incident, occasion, settings.LANGUAGE_CODE))
+
+
+def _bring(token: str, chat: int, screen: Screen) -> bool:
     """Whether the owner bot brought it to a chat, by one of its addresses."""
-    screen = news.incident_screen(incident, occasion, settings.LANGUAGE_CODE)
     params = {"chat_id": str(chat), "text": screen.text, "parse_mode": "HTML"}
     if keyboard := screen.keyboard():
         params["reply_markup"] = json.dumps(keyboard["reply_markup"])

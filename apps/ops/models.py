@@ -1,9 +1,13 @@
-"""What the roof keeps: reports of drills."""
+"""What the roof keeps: reports of drills, and what the shop does by itself at its times."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import ClassVar
+
 from django.db import models
 
+from apps.base.claims import Claimable, due_index
 from apps.base.ids import uuid7
 from apps.base.triggers import append_only
 
@@ -28,3 +32,22 @@ class DrillReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} · {'lulus' if self.passed else 'tidak lulus'}"
+
+
+class Routine(Claimable):
+    """Something the shop does by itself at its times (apps.ops.routines). `memory`: what the next round must know."""
+
+    BELL: ClassVar[str] = "apps.ops.routines.run_routine"
+    STEP: ClassVar[timedelta] = timedelta(seconds=20)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField("nama", max_length=40, unique=True)
+    memory = models.JSONField("ingatan", default=dict)
+
+    class Meta:
+        verbose_name = "rutinitas"
+        verbose_name_plural = "rutinitas"
+        indexes = [due_index("routine_due")]
+
+    def __str__(self) -> str:
+        return self.name

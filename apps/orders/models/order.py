@@ -54,6 +54,7 @@ class Order(Claimable):
             due_index("order_due"),
             models.Index(fields=["buyer", "-created_at"], name="order_of_buyer"),
             models.Index(fields=["buyer"], name="order_open", condition=Q(state="awaiting_payment")),
+            models.Index(fields=["paid_at"], name="order_paid", condition=Q(paid_at__isnull=False)),
             models.Index(fields=["state"], name="order_in_work", condition=Q(state__in=["paid", "needs_review"])),
         ]
         constraints = [

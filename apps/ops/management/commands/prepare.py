@@ -21,6 +21,7 @@ from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.credentials import adopt_environment
 from apps.base.healthchecks import missing_migrations
 from apps.base.stored import StoredSetting
+from apps.ops.routines import ensure_routines
 
 LOGIN = "owner"
 
@@ -44,6 +45,7 @@ class Command(ShopCommand):
             migrate()
         StoredSetting.objects.get_or_create(name="kind_of_shop", defaults={"value": kind})
         adopt_environment()
+        ensure_routines()
         if settings.SANDBOX:
             from apps.orders.demo.catalogue import seed
 

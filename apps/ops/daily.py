@@ -1,0 +1,86 @@
+"""The daily report at 07.00: what needs no hand waits for it. Money for the owner, the machine for owner and operators."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Sum
+from django.utils import timezone
+
+from apps.base.clock import shop_now
+from apps.base.incidents import Incident
+from apps.base.stored import Setting
+from apps.ops.alerts import tell_report
+from apps.ops.drills import everything
+from apps.ops.drills.runner import REGISTRY
+from apps.ops.models import DrillReport, Routine
+from apps.orders.models import Order
+from apps.orders.services.hours import time_of_day
+
+AT = Setting("daily_report_at", "07:00", "Laporan harian jam", "Dikirim ke pemilik dan admin teknis.", is_time=True)
+DRILL_VALID = timedelta(days=40)
+SHOWN = 5
+
+
+def send_report(routine: Routine) -> datetime:
+    """Tell of the time since the last report (a day at most), once; then wait for the next morning."""
+    now = shop_now()
+    due = next_morning(now)
+    if routine.memory.get("for") is None:  # a new shop has no yesterday
+        return _remember(routine, due)
+    upto = datetime.fromisoformat(routine.memory["for"])
+    if now < upto:
+        return upto
+    day = f"{timezone.localtime(upto):%Y-%m-%d}"
+    machine = about_machine(upto)
+    owners = settings.OWNER_CHAT_IDS
+    operators = [chat for chat in settings.ADMIN_CHAT_IDS if chat not in owners]
+    said = {"day": upto - timedelta(days=1), "machine": machine}
+    tell_report(owners, "daily", about=f"report:{day}", money=about_money(upto), **said)
+    tell_report(operators, "daily", about=f"report:{day}", **said)
+    return _remember(routine, due)
+
+
+def _remember(routine: Routine, due: datetime) -> datetime:
+    Routine.objects.filter(pk=routine.pk).update(memory={"for": due.isoformat()})
+    return due
+
+
+def next_morning(now: datetime) -> datetime:
+    """The next time the report is due, in the shop's time zone."""
+    zone = timezone.get_default_timezone()
+    local = timezone.localtime(now, zone)
+    at: time = time_of_day(AT.get())
+    today = datetime.combine(local.date(), at, zone)
+    return today if today > local else datetime.combine(local.date() + timedelta(days=1), at, zone)
+
+
+def about_money(upto: datetime) -> dict[str, Any]:
+    """Orders paid in the day before, their rupiah, and what sold best."""
+    since = upto - timedelta(days=1)
+    paid = Order.objects.filter(paid_at__gte=since, paid_at__lt=upto)
+    totals = paid.aggregate(orders=Count("pk"), rupiah=Sum("total"))
+    best = paid.values("lines__name").annotate(units=Sum("lines__quantity")).order_by("-units", "lines__name")[:SHOWN]
+    return {
+        "orders": totals["orders"], "rupiah": totals["rupiah"] or 0,
+        "best": [(row["lines__name"], row["units"]) for row in best],
+    }  # fmt: skip
+
+
+def about_machine(upto: datetime) -> dict[str, Any]:
+    """Incidents of the day before, those still open, and drills that are due."""
+    since = upto - timedelta(days=1)
+    day = Incident.objects.filter(opened_at__gte=since, opened_at__lt=upto)
+    everything.load()
+    fresh = set(
+        DrillReport.objects.filter(passed=True, planted="", ended_at__gte=upto - DRILL_VALID).values_list(
+            "name", flat=True
+        )
+    )
+    return {
+        "incidents": day.count(),
+        "still_open": list(Incident.objects.exclude(state=Incident.State.RESOLVED).order_by("opened_at").values_list("key", flat=True)[:SHOWN]),
+        "drills_due": sorted(set(REGISTRY) - fresh),
+    }  # fmt: skip

@@ -1,0 +1,63 @@
+"""The health checks, looked at by the shop itself: what does not work for a while becomes an incident, and ends by itself.
+
+A single bad look is none (a backup reads the disk, a queue is full for a moment): only what stays rings somebody at night.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from apps.base.clock import shop_now
+from apps.base.health import examine
+from apps.base.incidents import raise_incident, resolve_incident
+from apps.ops.models import Routine
+
+EVERY = timedelta(seconds=30)
+ENOUGH = 15  # weight at which people are told: three looks that fail, or five that warn, without a good one between
+WEIGHTS = {1: 3, 2: 5}  # level → weight of one look
+WELL = 2  # looks in a row until it is over
+# what raises incidents of its own, or is told by `watch`
+TOLD_ELSEWHERE = {"telegram", "gateway", "goods", "promises", "given up", "processes", "migrations"}
+
+
+@dataclass
+class Watched:
+    """The rule for one check, without clock or database: feed it looks, it says what to do."""
+
+    bad: int = 0
+    well: int = 0
+    told: bool = False
+
+    def see(self, level: int) -> str:
+        """`level`: 0 well, 1 needs a look, 2 does not work. Returns raise, resolve or nothing."""
+        if level == 0:
+            self.bad, self.well = 0, self.well + 1
+            if self.told and self.well >= WELL:
+                self.told = False
+                return "resolve"
+            return ""
+        self.well = 0
+        self.bad = min(ENOUGH, self.bad + WEIGHTS[level])
+        if not self.told and self.bad >= ENOUGH:
+            self.told = True
+            return "raise"
+        return ""
+
+
+def look_around(routine: Routine, *, apart: bool = True) -> datetime:
+    """One look at every check; what each was like is kept in the routine's memory."""
+    memory = {}
+    for finding in examine(apart=apart):
+        if finding.name in TOLD_ELSEWHERE:
+            continue
+        watched = Watched(**routine.memory.get(finding.name, {}))
+        verdict = watched.see(finding.level)
+        if verdict == "raise":
+            raise_incident(f"health.{finding.name}", "health", check=finding.name, says=finding.says)
+        elif verdict == "resolve":
+            resolve_incident(f"health.{finding.name}")
+        if asdict(watched) != asdict(Watched(well=watched.well)):
+            memory[finding.name] = asdict(watched)
+    Routine.objects.filter(pk=routine.pk).update(memory=memory)
+    return shop_now() + EVERY

@@ -1,0 +1,65 @@
+"""The daily report: once, at seven, money for the owner only."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from apps.base.clock import shift_clock, shop_now
+from apps.base.incidents import raise_incident
+from apps.ops import daily
+from apps.ops.models import Routine
+from apps.ops.routines import ensure_routines
+from apps.orders.models import Variant
+from tests.driver import Buyer, Shop
+
+WIB = timezone.get_fixed_timezone(7 * 60)
+
+
+def reports(person: Buyer) -> list[str]:
+    return [text for text in person.heard if "Laporan" in text]
+
+
+def test_the_next_morning(db: Any) -> None:
+    before, after = datetime(2026, 11, 24, 6, 59, tzinfo=WIB), datetime(2026, 11, 24, 7, 0, tzinfo=WIB)
+    assert daily.next_morning(before) == datetime(2026, 11, 24, 7, tzinfo=WIB)
+    assert daily.next_morning(after) == datetime(2026, 11, 25, 7, tzinfo=WIB)
+
+
+def test_yesterday_is_told_once_in_the_morning(
+    shop: Shop, tono: Buyer, sari: Buyer, spotify: Variant, settings: Any
+) -> None:
+    settings.ADMIN_CHAT_IDS = [700, 705]
+    rudi = shop.buyer(705, "Rudi")
+    for person in (tono, rudi):
+        person.says("/start")
+    ensure_routines()
+    routine = Routine.objects.get(name="report")
+    upto = daily.send_report(routine)  # a new shop has no yesterday: it only notes the next morning
+    assert reports(tono) == []
+    shop.pays(sari.orders("Spotify"))
+    raise_incident("gateway.down", "gateway_down")
+
+    def morning(at: datetime) -> datetime:
+        shift_clock(at + timedelta(minutes=1) - shop_now())
+        routine.refresh_from_db()
+        due = daily.send_report(routine)
+        shop.settle()
+        return due
+
+    again = morning(upto)
+    assert again == upto + timedelta(days=1)
+    assert len(reports(tono)) == 1
+    assert "Terjual: 1 pesanan, Rp18.000." in reports(tono)[0]
+    assert "• Spotify Premium × 1" in reports(tono)[0]
+    assert "Masih terbuka: gateway.down" in reports(tono)[0]
+    assert "chaos" in reports(tono)[0]
+    assert "Terjual" not in reports(rudi)[0]
+    routine.refresh_from_db()
+    assert daily.send_report(routine) == again, "it is not yet the next morning"
+    shop.settle()
+    assert len(reports(tono)) == 1
+    morning(again)
+    assert "Terjual: 0 pesanan, Rp0." in reports(tono)[1]

@@ -1,0 +1,137 @@
+"""The shop looks at its own health: what stays bad is told once, a single bad look never, and healthy months are quiet."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.base import health, healthchecks
+from apps.base.clock import shop_now
+from apps.base.incidents import Incident
+from apps.ops import guard
+from apps.ops.models import Routine
+from apps.ops.routines import ensure_routines, run_routine
+
+LOOKS_A_DAY = 24 * 3600 // 30
+
+
+def verdicts(*levels: int) -> list[str]:
+    watched = guard.Watched()
+    return [watched.see(level) for level in levels]
+
+
+def test_what_does_not_work_is_told_at_the_third_look() -> None:
+    assert verdicts(2, 2, 2, 2) == ["", "", "raise", ""]
+    assert verdicts(1, 2, 1, 2) == ["", "", "", "raise"]
+
+
+def test_what_needs_a_look_is_told_at_the_fifth() -> None:
+    assert verdicts(1, 1, 1, 1, 1, 1) == ["", "", "", "", "raise", ""]
+
+
+def test_a_single_bad_look_is_none() -> None:
+    assert verdicts(2, 2, 0, 2, 0, 1, 1, 0, 1) == [""] * 9
+
+
+def test_it_is_over_after_two_good_looks_and_can_come_again() -> None:
+    assert verdicts(2, 2, 2, 0, 2, 0, 0, 2, 2, 2) == ["", "", "raise", "", "", "", "resolve", "", "", "raise"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_thirty_healthy_days_are_quiet(seed: int) -> None:
+    """A busy healthy shop, with the real limits: memory that wanders, a nightly backup on the disk, bursts in queue and outbox,
+    and one look in two hundred that times out. At most one false alarm is promised."""
+    dice, alarms, memory = random.Random(seed), 0, 60.0
+    watched = {name: guard.Watched() for name in ("memory", "disk", "queue", "outbox", "database")}
+    for look in range(30 * LOOKS_A_DAY):
+        hour = look % LOOKS_A_DAY * 30 / 3600
+        memory = min(83.0, max(40.0, memory + dice.gauss(0, 1.5)))
+        spike = 10 if dice.random() < 0.001 else 0  # a page of the dashboard, an import
+        disk = 60 + (15 if 2.5 <= hour < 3 else 0) + dice.random()
+        levels = {
+            "memory": level_of(healthchecks.judged_memory, memory + spike, 1e9),
+            "disk": level_of(healthchecks.judged_disk, disk, 1e10),
+            "queue": 1 if dice.expovariate(1 / 4.0) > healthchecks.LATE else 0,
+            "outbox": 1 if dice.expovariate(1 / 8.0) > 60 else 0,
+            "database": 2 if dice.random() < 0.005 else 0,
+        }
+        alarms += sum(watched[name].see(level) == "raise" for name, level in levels.items())
+    assert alarms <= 1
+
+
+def level_of(judge: Any, percent: float, rest: float) -> int:
+    try:
+        judge(percent, rest)
+    except health.ServiceWarning:
+        return 1
+    except health.ServiceUnavailable:
+        return 2
+    return 0
+
+
+def test_real_trouble_is_told_within_three_minutes() -> None:
+    for judge, percent in (
+        (healthchecks.judged_memory, 96),
+        (healthchecks.judged_disk, 98),
+        (healthchecks.judged_disk, 91),
+    ):
+        watched, looks = guard.Watched(), 1
+        while watched.see(level_of(judge, percent, 1)) != "raise":
+            looks += 1
+        assert looks * guard.EVERY <= timedelta(minutes=3)
+
+
+@pytest.fixture
+def routine(db: Any) -> Routine:
+    ensure_routines()
+    return Routine.objects.get(name="health")
+
+
+def look(routine: Routine) -> None:
+    routine.refresh_from_db()
+    guard.look_around(routine, apart=False)
+
+
+def test_a_full_disk_becomes_an_incident_and_ends(routine: Routine, monkeypatch: Any) -> None:
+    disk = next(check for check in health.REGISTRY if check.name == "disk")
+    monkeypatch.setattr(disk, "look", lambda: healthchecks.judged_disk(98, 1))
+    look(routine)
+    look(routine)
+    assert not Incident.objects.filter(key="health.disk").exists()
+    look(routine)
+    incident = Incident.objects.get(key="health.disk")
+    assert (incident.state, incident.data["check"]) == ("open", "disk")
+    look(routine)
+    monkeypatch.setattr(disk, "look", lambda: healthchecks.judged_disk(50, 1))
+    look(routine)
+    look(routine)
+    incident.refresh_from_db()
+    assert (incident.state, incident.times) == ("resolved", 1)
+
+
+def test_what_has_incidents_of_its_own_is_not_told_twice(routine: Routine, monkeypatch: Any) -> None:
+    def broken() -> None:
+        raise health.ServiceUnavailable("down")
+
+    for name in guard.TOLD_ELSEWHERE:
+        check = next(check for check in health.REGISTRY if check.name == name)
+        monkeypatch.setattr(check, "look", broken)
+    for _ in range(6):
+        look(routine)
+    assert not Incident.objects.filter(key__in=[f"health.{name}" for name in guard.TOLD_ELSEWHERE]).exists()
+
+
+def test_a_routine_that_stumbles_goes_on(routine: Routine, monkeypatch: Any) -> None:
+    def stumbles(routine: Routine) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(guard, "look_around", stumbles)
+    for _ in range(10):
+        Routine.objects.update(next_at=shop_now(), claimed_until=None)
+        run_routine(str(routine.pk))
+    routine.refresh_from_db()
+    assert routine.dead_at is None
+    assert routine.next_at is not None
