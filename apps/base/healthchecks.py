@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from apps.base.drift import seconds_off
 from apps.base.health import Figures, ServiceUnavailable, ServiceWarning, health_check
 from apps.base.heartbeats import silence
 from apps.base.queue.ticker import ringing_models
@@ -17,6 +18,7 @@ LATE = 60.0  # seconds after which a bell or a due row counts as stuck
 SILENT = 30.0  # seconds without a sign of life
 DISK_WARN, DISK_CLEAN, DISK_STOP = 80, 90, 97  # percent
 MEMORY_WARN, MEMORY_ALERT = 85, 95  # percent
+DRIFT = 30.0  # seconds the machine's clock may be off
 PROCESSES = ("worker", "bot")
 
 _migrated = False  # a schema that was complete stays so while this process lives
@@ -79,6 +81,18 @@ def judged_memory(percent: float, available: float) -> Figures:
     if percent > MEMORY_WARN:
         raise ServiceWarning(f"{percent:.0f} % of the memory is used")
     return {"percent": percent, "available_bytes": available}
+
+
+@health_check("time")
+def machine_time() -> Figures | None:
+    """By the Date of Telegram's and the gateway's answers; nothing to say before the first."""
+    offset = seconds_off()
+    if offset is None:
+        return None
+    if abs(offset) > DRIFT:
+        way = "ahead" if offset > 0 else "behind"
+        raise ServiceUnavailable(f"this machine's clock is {abs(offset):.0f} s {way}: is systemd-timesyncd running?")
+    return {"seconds_off": offset}
 
 
 @health_check("processes")

@@ -15,6 +15,8 @@ import certifi
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
+from apps.base.drift import note_date
+
 NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)  # nothing has left this host
 KEPT = 15.0  # seconds an idle connection is kept
 
@@ -64,6 +66,7 @@ class AiohttpRequest(BaseRequest):
             async with self._open().request(
                 method, url, data=_form(request_data), timeout=timeout, allow_redirects=False
             ) as answer:
+                note_date(answer.headers.get("Date"))
                 return answer.status, await answer.read()
         except TimeoutError as error:
             raise TimedOut from error

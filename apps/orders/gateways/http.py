@@ -9,6 +9,7 @@ from typing import Any
 import certifi
 import httpx
 
+from apps.base.drift import note_date
 from apps.orders.gateways.base import GatewayError
 
 CONNECT = 2.0  # seconds
@@ -35,6 +36,7 @@ def call(method: str, url: str, *, headers: dict[str, str], json: Any = None) ->
         answer = client().request(method, url, headers=headers, json=json)
     except httpx.HTTPError as error:
         raise GatewayError(f"{type(error).__name__} while calling") from error
+    note_date(answer.headers.get("Date"))
     if answer.status_code == 429:
         wait = answer.headers.get("Retry-After", "")
         raise GatewayError("429", theirs=False, retry_after=float(wait) if wait.isdigit() else 4.0)
