@@ -18,9 +18,7 @@ from apps.bot import ownerbot
 from apps.bot.client import Outcome, Verdict
 from apps.bot.models import OutboundMessage
 from apps.ops import outside
-from tests.ops.test_outside import Answering, Listener
-
-__all__ = ["Answering"]
+from tests.ops.conftest import Listener
 
 
 class Mailbox(socketserver.ThreadingTCPServer):
@@ -60,14 +58,6 @@ class MailDialogue(socketserver.StreamRequestHandler):
                 return
             else:
                 say("250 ok")
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from apps.base.environment import ROOT
 from apps.ops.drills.aftermath import OWNER, Aftermath
 from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
 from apps.ops.drills.crowd import PRODUCT, Crowd
-from apps.ops.drills.measures import Measure, all_within, at_least, at_most, exactly
+from apps.ops.drills.measures import all_within, at_least, at_most, exactly
 from apps.ops.drills.runner import Drill, Play
 from apps.ops.up import supervisor
 
@@ -109,8 +109,8 @@ class Chaos:
             if (n + 1) % 10 == 0:
                 self.play.say(f"{n + 1} of {kills} kills; the longest wait for an answer so far was {max(took):.1f} s")
         self.play.faults.append(f"{kills} × kill -9, in turn of {', '.join(VICTIMS)}, under load")
-        self._measure(exactly("kills", "the kills were made, over all processes", self.kills, kills))
-        self._measure(all_within("served", f"serving again within {SERVED:g} s of a kill", took, SERVED))
+        self.play.keep(exactly("kills", "the kills were made, over all processes", self.kills, kills))
+        self.play.keep(all_within("served", f"serving again within {SERVED:g} s of a kill", took, SERVED))
 
     def _wait_for_all(self) -> None:
         self.shop.wait(lambda: set(self.shop.processes()) >= PROCESSES, "all processes")
@@ -123,17 +123,9 @@ class Chaos:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
 
-    def _answered(self, patience: float = 60.0) -> float:
-        """Seconds until a new person who says /start is greeted; `patience` when they never are."""
+    def _answered(self) -> float:
         self._prober += 1
-        began = time.monotonic()
-        try:
-            self.shop.insist("users", id=self._prober, name="Penanya")
-            self.shop.insist("say", user=self._prober, text="/start")
-            self.shop.find(self._prober, lambda m: "selamat datang" in m["text"], "the greeting", patience)
-        except CopyFailed:
-            return patience
-        return time.monotonic() - began
+        return self.shop.seconds_until_greeted(self._prober)
 
     def _stop_what_hangs(self) -> None:
         """SIGSTOP of worker and bot, with all their children, and of one web process."""
@@ -149,7 +141,7 @@ class Chaos:
             self._buys()
             took.append(time.monotonic() - began)
         self.play.faults.append("SIGSTOP of worker, bot and one web process, one after the other")
-        self._measure(all_within("unhung", f"a purchase goes through within {UNHUNG:g} s of a hang", took, UNHUNG))
+        self.play.keep(all_within("unhung", f"a purchase goes through within {UNHUNG:g} s of a hang", took, UNHUNG))
 
     def _wait_for_another(self, name: str, old: int) -> None:
         self.shop.wait(lambda: self.shop.processes().get(name) not in (None, old), f"another {name}", 90)
@@ -183,7 +175,7 @@ class Chaos:
                 os.kill(pid, signal.SIGCONT)
         self._buys()
         self.play.faults.append(f"SIGSTOP of the database for {STALL:g} s")
-        self._measure(
+        self.play.keep(
             at_most(
                 "stalled",
                 f"a purchase goes through within {UNHUNG:g} s of a stalled database",
@@ -197,7 +189,7 @@ class Chaos:
         self.play.say(f"buyers go on until there are {wanted} jobs")
         with suppress(CopyFailed):
             self.shop.wait(lambda: crowd.jobs() >= wanted and crowd.paid, f"{wanted} jobs", 300)
-        self._measure(at_least("jobs", f"at least {wanted} jobs passed through the kills", crowd.jobs(), wanted))
+        self.play.keep(at_least("jobs", f"at least {wanted} jobs passed through the kills", crowd.jobs(), wanted))
 
     def _standby_takes_over(self) -> None:
         """A second host on the same database: the leader is paused, the standby leads, the old one may not come back."""
@@ -221,18 +213,18 @@ class Chaos:
             self.shop.wait(lambda: self._leader() != before, "another leader", 60)
             took = time.monotonic() - began
             self.play.faults.append("the leader of two hosts paused for good")
-            self._measure(at_most("standby", f"the standby leads within {TAKEN_OVER:g} s", took, TAKEN_OVER))
-            self._measure(at_most("standby serves", "and answers within 5 s", self._answered(), 5.0))
+            self.play.keep(at_most("standby", f"the standby leads within {TAKEN_OVER:g} s", took, TAKEN_OVER))
+            self.play.keep(at_most("standby serves", "and answers within 5 s", self._answered(), 5.0))
             live = self.shop.sql("SELECT count(*) FROM base_lease WHERE name = 'bot' AND until > clock_timestamp()")[0][
                 0
             ]
-            self._measure(exactly("one leader", "one leader, not two", live, 1))
+            self.play.keep(exactly("one leader", "one leader, not two", live, 1))
         finally:
             standby.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 standby.wait(10)
             standby.kill()
-        self._answered(90)
+        self._answered()
 
     def _leader(self) -> str:
         rows = self.shop.sql("SELECT holder || ' ' || epoch FROM base_lease WHERE name = 'bot'")
@@ -252,7 +244,7 @@ class Chaos:
         refused = json.loads(done.stdout)["refused"] if done.returncode == 0 else 0
         hand.startProcess("shop:bot", False)
         self.play.faults.append(f"{rounds} holders of a lease that another one had taken meanwhile")
-        self._measure(exactly("stale", "a stale holder is refused by the row it wants to write", refused, rounds))
+        self.play.keep(exactly("stale", "a stale holder is refused by the row it wants to write", refused, rounds))
 
     def _settle_down(self, crowd: Crowd) -> None:
         self.play.say("waiting until everything has come to rest")
@@ -261,18 +253,13 @@ class Chaos:
         paid = len(crowd.paid)
         self.play.notes.append(f"{crowd.jobs()} jobs, {paid} orders paid during the faults, {self.kills} kills")
         self.play.notes.extend(crowd.gave_up)
-        self._measure(at_least("orders", "orders were paid while everything died", paid, self.play.count(60, 3)))
-        self._measure(exactly("buyers", "no buyer waited in vain for a screen", len(crowd.gave_up), 0))
+        self.play.keep(at_least("orders", "orders were paid while everything died", paid, self.play.count(60, 3)))
+        self.play.keep(exactly("buyers", "no buyer waited in vain for a screen", len(crowd.gave_up), 0))
         aftermath = Aftermath(self.shop, crowd.paid)
         aftermath.wait_for_rest()
         for measure in aftermath.measures(kills=self.kills):
-            self._measure(measure)
-        self._measure(aftermath.told(self.first_deaths, TOLD))
-
-    def _measure(self, measure: Measure) -> None:
-        self.play.measures.append(measure)
-        if not measure.kept:
-            self.play.say(f"BROKEN: {measure.promised}: {measure.seen}")
+            self.play.keep(measure)
+        self.play.keep(aftermath.told(self.first_deaths, TOLD))
 
 
 def run(play: Play) -> None:

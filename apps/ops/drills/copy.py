@@ -181,6 +181,17 @@ class ShopCopy:
         shown = self.find(user, lambda m: button_data(m, label), f"the button {label}", seconds)
         self.insist("press", user=user, message_id=shown["message_id"], data=button_data(shown, label))
 
+    def seconds_until_greeted(self, user: int, patience: float = 60.0) -> float:
+        """How long a new person who says /start waits for the greeting; `patience` when it never comes."""
+        began = time.monotonic()
+        try:
+            self.insist("users", id=user, name=f"Penanya {user}")
+            self.insist("say", user=user, text="/start")
+            self.find(user, lambda m: "selamat datang" in m["text"], "the greeting", patience)
+        except CopyFailed:
+            return patience
+        return time.monotonic() - began
+
     def walk_to_invoice(self, user: int, product: str, seconds: float = PATIENCE) -> str:
         """A new buyer orders; returns the number on the invoice."""
         self.insist("users", id=user, name=f"Pembeli {user}")

@@ -46,6 +46,7 @@ class Failover:
             PUBLIC_URL=self.fronts.public_url, SSL_CERT_FILE=str(self.fronts.certificate), TELEGRAM_WEBHOOK_HEALTH=str(self.back),
         )  # fmt: skip
         self.said = 0
+        self._prober = PROBER
 
     def run(self) -> None:
         self.play.say("starting a private copy of the shop behind an nginx of its own")
@@ -92,8 +93,8 @@ class Failover:
         self.play.faults.append(
             f"{switches} × failover mode, polling and webhook in turn, while {self.said} updates came in"
         )
-        self._measure(exactly("switches", "every switch was made", made, switches))
-        self._measure(
+        self.play.keep(exactly("switches", "every switch was made", made, switches))
+        self.play.keep(
             at_least(
                 "load", "at least 50 updates a second meanwhile", round(rate, 1), 50 if self.play.scale == 1 else 20
             )
@@ -101,11 +102,11 @@ class Failover:
         with suppress(CopyFailed):
             self.shop.wait(lambda: self._counts()[2] - before[2] == self.said, "every update", 90)
         stored, different, final = (now - was for now, was in zip(self._counts(), before, strict=True))
-        self._measure(exactly("stored", "every update is stored", different, self.said))
-        self._measure(exactly("once", "none is stored twice", stored - different, 0))
-        self._measure(exactly("handled", "every one is handled", final, self.said))
-        self._measure(exactly("order", "the order of each chat is kept", self.shop.sql(OUT_OF_ORDER)[0][0], 0))
-        self._measure(exactly("answered", "each is answered once", self._answers(), self.said))
+        self.play.keep(exactly("stored", "every update is stored", different, self.said))
+        self.play.keep(exactly("once", "none is stored twice", stored - different, 0))
+        self.play.keep(exactly("handled", "every one is handled", final, self.said))
+        self.play.keep(exactly("order", "the order of each chat is kept", self.shop.sql(OUT_OF_ORDER)[0][0], 0))
+        self.play.keep(exactly("answered", "each is answered once", self._answers(), self.said))
 
     def _write(self, wanted: int, over: threading.Event) -> None:
         """Words that nothing in the dialogue waits for: each is answered by the menu, once."""
@@ -151,8 +152,8 @@ class Failover:
             self.shop.wait(lambda: self._mode() == "polling", "polling", POLLING_WITHIN + 30)
         took = time.monotonic() - began
         self.play.faults.append("the front before the shop killed")
-        self._measure(at_most("polling", f"polling within {POLLING_WITHIN:g} s, unattended", took, POLLING_WITHIN))
-        self._measure(at_most("polled", "and a buyer is answered within 5 s", self._answered(), 5.0))
+        self.play.keep(at_most("polling", f"polling within {POLLING_WITHIN:g} s, unattended", took, POLLING_WITHIN))
+        self.play.keep(at_most("polled", "and a buyer is answered within 5 s", self._answered(), 5.0))
         self.play.say(f"the front is back; the webhook returns after {self.back:g} s of health")
         self.fronts.start("old")
         switched = self.shop.sql(MODES)[0][0]
@@ -160,12 +161,12 @@ class Failover:
         with suppress(CopyFailed):
             self.shop.wait(lambda: self._mode() == "webhook", "the webhook", self.back + 60)
         took = time.monotonic() - began
-        self._measure(at_most("returned", f"the webhook is back within {self.back + 30:g} s", took, self.back + 30))
-        self._measure(
+        self.play.keep(at_most("returned", f"the webhook is back within {self.back + 30:g} s", took, self.back + 30))
+        self.play.keep(
             at_least("not too early", f"and not before {self.back:g} s of health", round(took), self.back - 5)
         )
-        self._measure(exactly("no flapping", "in one switch", self.shop.sql(MODES)[0][0] - switched, 1))
-        self._measure(at_most("pushed", "and a buyer is answered within 5 s", self._answered(), 5.0))
+        self.play.keep(exactly("no flapping", "in one switch", self.shop.sql(MODES)[0][0] - switched, 1))
+        self.play.keep(at_most("pushed", "and a buyer is answered within 5 s", self._answered(), 5.0))
 
     def _front_moves(self) -> None:
         """The old front is gone for good: the SOP page's own blocks put another one at another address."""
@@ -178,15 +179,15 @@ class Failover:
             followed = self.fronts.follow_page(self.shop, slice(0, 2 if self.play.planted == "unmoved" else 4))
         except CopyFailed as error:
             self.play.notes.append(f"the page: {error}")
-        self._measure(exactly("page", "the page's run blocks work to the letter", followed, 4))
+        self.play.keep(exactly("page", "the page's run blocks work to the letter", followed, 4))
         self.play.faults.append(f"the front moved from {OLD} to {NEW} by the blocks of the page")
         address = self.shop.ask("counters")["address"]
-        self._measure(Measure("moved", "Telegram sends to the new address", address or "the old one", address == NEW))
-        self._measure(at_most("moved answers", "and a buyer is answered there within 10 s", self._answered(), 10.0))
+        self.play.keep(Measure("moved", "Telegram sends to the new address", address or "the old one", address == NEW))
+        self.play.keep(at_most("moved answers", "and a buyer is answered there within 10 s", self._answered(), 10.0))
         self.play.notes.append(f"following the page took {time.monotonic() - began:.0f} s")
         with suppress(CopyFailed):
             self.fronts.follow_page(self.shop, slice(4, None))
-        self._measure(
+        self.play.keep(
             Measure("back", "its way back works", "as the page says", self.shop.ask("counters")["address"] == "")
         )
 
@@ -198,22 +199,11 @@ class Failover:
         with suppress(ValueError):
             checks = json.loads(said.stdout)["checks"]
         hand.startProcess("shop:web", False)
-        self._measure(at_least("health", "manage.py health works while the web process is down", len(checks), 8))
+        self.play.keep(at_least("health", "manage.py health works while the web process is down", len(checks), 8))
 
-    def _answered(self, patience: float = 60.0) -> float:
-        began, user = time.monotonic(), PROBER + len(self.play.measures)
-        try:
-            self.shop.insist("users", id=user, name="Penanya")
-            self.shop.insist("say", user=user, text="/start")
-            self.shop.find(user, lambda m: "selamat datang" in m["text"], "the greeting", patience)
-        except CopyFailed:
-            return patience
-        return time.monotonic() - began
-
-    def _measure(self, measure: Measure) -> None:
-        self.play.measures.append(measure)
-        if not measure.kept:
-            self.play.say(f"BROKEN: {measure.promised}: {measure.seen}")
+    def _answered(self) -> float:
+        self._prober += 1
+        return self.shop.seconds_until_greeted(self._prober)
 
 
 def run(play: Play) -> None:

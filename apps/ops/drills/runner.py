@@ -44,6 +44,12 @@ class Play:
     measures: list[Measure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def keep(self, measure: Measure) -> None:
+        """Leave a measure in the report; a broken promise is said at once."""
+        self.measures.append(measure)
+        if not measure.kept:
+            self.say(f"BROKEN: {measure.promised}: {measure.seen}")
+
     def count(self, full: int, least: int = 1) -> int:
         """A full count, scaled."""
         return max(least, round(full * self.scale))
