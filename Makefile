@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help run test lint types bench drill campaign prove-install lock locale map screenshots clean
+.PHONY: help run test lint types bench drill campaign upgrade-check prove-install lock locale map screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ drill: .venv/.run ## rehearse the worst on a private copy: all drills, or NAME=c
 
 campaign: .venv/.dev ## the full counts of kills and races (long)
 	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency tests/orders/test_walk.py
+
+upgrade-check: .venv/.dev ## the older code's tests on this checkout's tables; BASE=v1.0
+	@sh deploy/upgrade-check.sh $(BASE)
 
 prove-install: .venv/.dev ## the installer in a container of its own (root, Debian's debootstrap and systemd-container)
 	@$(PY) -m tests.container.prove
