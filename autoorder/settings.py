@@ -166,6 +166,7 @@ BOT_ROUTES = ["apps.bot.staff.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
 TERMS_SET = "apps.snk.tasks.keep_terms"
 CHAT_BACK = ["apps.orders.tasks.send_undelivered"]  # a buyer who had blocked the bot writes again
+CHAT_MOVED = ["apps.orders.tasks.tell_after_move"]  # a buyer writes to another bot for the first time
 
 WORKER_PRELOAD = ["apps.orders.tasks", "apps.orders.gateways.pakasir", "apps.snk.tasks", "apps.ops.alerts"]
 

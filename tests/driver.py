@@ -14,8 +14,10 @@ from django_q.signing import SignedPackage
 
 from apps.base import leases
 from apps.base.clock import shift_clock
+from apps.base.credentials import credential
 from apps.base.queue.ticker import tick
 from apps.bot.client import Telegram
+from apps.bot.newbot import change_bot
 from apps.bot.sender import desk
 from apps.bot.sender.packing import pack
 from apps.orders.models import Order
@@ -135,9 +137,20 @@ class Shop:
                 self.fakes.do(lambda r=reply: self.fakes.world.telegram.call(r.pop("method"), r))
         return len(pending)
 
-    def post_update(self, body: Any, secret: str = "webhook-secret") -> Any:
+    def post_update(self, body: Any, secret: str | None = None) -> Any:
+        secret = credential("TELEGRAM_WEBHOOK_SECRET") if secret is None else secret
         headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret else {}
         return self.http.post("/telegram/webhook/", body, content_type="application/json", headers=headers)
+
+    def change_bot(self, token: str) -> None:
+        """The old bot is banned, and the shop goes on with another one that nobody has met."""
+        self.fakes.do(lambda: setattr(self.fakes.world, "token", token))
+        self.fakes.do(lambda: self.fakes.world.telegram.new_bot(int(token.partition(":")[0])))
+        change_bot(token, "baru_bot", actor="test")
+        if self.telegram is not None:
+            self.loop.run_until_complete(self.telegram.close())
+        self.telegram = None
+        self.lead()
 
     def run_tasks(self) -> int:
         """Every bell in the queue, once."""

@@ -19,6 +19,7 @@ from apps.base.stored import Setting
 from apps.bot import outbox
 from apps.bot.chats import chat_of
 from apps.bot.models import Chat, ChatSession, InboundUpdate
+from apps.bot.newbot import welcome
 from apps.bot.parsing import parse
 from apps.bot.router import all_routes, route
 from apps.bot.screens import Reply, show
@@ -178,6 +179,7 @@ def _over_budget(chat: Chat, now: datetime) -> int:
     if chat.window_at is None or not timedelta() <= now - chat.window_at < timedelta(minutes=1):
         chat.window_at, chat.window_actions = now, 0
     counted: dict[str, Any] = {"window_at": chat.window_at, "window_actions": chat.window_actions + 1}
+    counted |= welcome(chat)
     if chat.blocked_at is not None:
         counted["blocked_at"] = None
     if chat.missed_at is not None:

@@ -26,6 +26,7 @@ from apps.base.queue.ticker import run_clock
 from apps.base.threads import in_thread
 from apps.bot.client import Telegram
 from apps.bot.failover import Failover
+from apps.bot.newbot import note_bot
 from apps.bot.ownerbot import OwnerBot, own_api, own_token
 from apps.bot.sender.desk import LeaseLost
 from apps.bot.sender.loop import Sender, shop_telegram
@@ -62,6 +63,7 @@ class BotProcess:
         if self.held is None:
             return
         telegram = await in_thread(lambda: shop_telegram(settings.TELEGRAM_API_URLS))
+        await in_thread(note_bot)
         sender = Sender(telegram, epoch=self.held.epoch, rate=settings.TELEGRAM_RATE, may_send=self._may_send)
         jobs: list[Coroutine[Any, Any, None]] = [
             sender.run(), Failover(telegram).run(), self._renew(telegram.token), listen(sender), self._pulse(),

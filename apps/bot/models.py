@@ -38,6 +38,7 @@ class Chat(models.Model):
     username = EncryptedTextField(column_name="chat.username", null=True)
     language = models.CharField("bahasa", max_length=5, default="id")
     blocked_at = models.DateTimeField("memblokir bot", null=True, blank=True)  # the buyer blocked the bot
+    bot = models.BigIntegerField(null=True, blank=True)  # the bot it last met; NULL: whichever there was
     missed_at = models.DateTimeField(null=True, blank=True)  # goods could not be brought: sent again when they write
     window_at = models.DateTimeField(null=True, blank=True)  # start of the minute in which actions are counted
     window_actions = models.PositiveIntegerField(default=0)

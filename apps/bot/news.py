@@ -22,7 +22,7 @@ NOTICE = OutboundMessage.Kind.NOTICE
 
 # what the operators hear as well: the machine and its ways out, not the money
 OF_THE_MACHINE = {
-    "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "health", "message_refused", "token_revoked",
+    "bot_changed", "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "health", "message_refused", "token_revoked",
     "webhook_down", "webhook_hijacked",
 }  # fmt: skip
 

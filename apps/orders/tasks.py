@@ -218,6 +218,11 @@ def send_undelivered(chat_id: str) -> None:
     delivery.send_undelivered(UUID(chat_id))
 
 
+def tell_after_move(chat_id: str) -> None:
+    """A buyer meets the shop's new bot: open orders are still there, and a QR that may be paid is shown again."""
+    messages.tell_after_move(UUID(chat_id))
+
+
 def tell_made_wanted(order_id: str) -> None:
     """Sellers and owner hear that something is to be made by hand."""
     order = Order.objects.get(pk=order_id)

@@ -41,12 +41,12 @@ def test_a_planted_fault_is_found(tmp_path: Any, planted: str, monkeypatch: Any)
 BROKEN_ON_THE_WAY_IN = {
     "lost": {"stored", "handled", "answered"},
     "stuck": {"polling", "polled"},
-    "unmoved": {"page", "moved"},
+    "unmoved": {"page", "moved", "moved answers"},
+    "silent": {"bot tells", "bot delivers"},
 }
 
 
-@pytest.mark.skipif(not CAMPAIGN, reason="five minutes each")
-@pytest.mark.parametrize("planted", BROKEN_ON_THE_WAY_IN)
+@pytest.mark.parametrize("planted", BROKEN_ON_THE_WAY_IN if CAMPAIGN else [])
 def test_a_fault_planted_on_the_way_in_is_found(tmp_path: Any, planted: str) -> None:
     play = Play(tmp_path, random.Random(1), print, scale=0.05, planted=planted)
     failover.run(play)

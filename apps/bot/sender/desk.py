@@ -19,6 +19,7 @@ from apps.base.sql import columns_of, from_row, width_of
 from apps.bot import outbox
 from apps.bot.client import Outcome, Verdict, biggest_photo, message_id_of
 from apps.bot.models import Chat, OutboundMessage, PictureFile
+from apps.bot.newbot import has_met
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ LEASE = timedelta(seconds=90)  # read timeout with files and 30 s
 WINDOW = 256  # queued rows looked at for one turn; chats in flight are not among them
 RETRIES = (1, 2, 5, 10, 30, 60, 120, 300)  # seconds; then 300 s for ever: what never left is never given up
 UNKNOWN_WAITS = (1, 60, 300, 900)  # seconds before a repeatable message that may have arrived goes again
+UNKNOWN_CHAT = "chat not found"
 TRIES_OTHERS = 5  # attempts for what is not goods, invoice or SNK
 
 CLAIM = """
@@ -133,7 +135,10 @@ def sweep_expired() -> int:
 
 def record(sent: Sent) -> None:
     """Write down how one call ended; what others wait for is sent to them as an errand."""
-    RECORDERS[sent.outcome.verdict](sent.message, sent.outcome)
+    verdict = sent.outcome.verdict
+    if verdict is Verdict.REFUSED and UNKNOWN_CHAT in sent.outcome.said.lower() and not has_met(sent.message.chat):
+        verdict = Verdict.BLOCKED  # a new bot may not write first: what is important waits until they do
+    RECORDERS[verdict](sent.message, sent.outcome)
 
 
 def _save(message: OutboundMessage, **values: Any) -> None:

@@ -20,6 +20,8 @@ WRITERS = 1300  # each writes every 20 s: never too often
 BACK = 300.0  # seconds of health before the webhook comes back
 POLLING_WITHIN = 60.0
 PROBER = 700_000
+PRODUCT = "Spotify"
+NEW_TOKEN = "2000002:the-next-bot"  # noqa: S105  # nosec B105: of the fake
 STORED = "SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL AND dead_at IS NULL) FROM bot_inboundupdate"
 OUT_OF_ORDER = """
 SELECT count(*) FROM (SELECT handled_at, lag(handled_at) OVER (PARTITION BY chat_id ORDER BY update_id) AS before
@@ -27,11 +29,16 @@ FROM bot_inboundupdate) AS pair WHERE before > handled_at
 """
 MODES = "SELECT count(*) FROM base_auditrow WHERE kind = 'telegram.mode'"
 MODE = "SELECT value FROM base_storedsetting WHERE name = 'telegram_mode_now'"
+SILENCE = """
+CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.bot := NULL; RETURN NEW; END $$;
+CREATE TRIGGER forget BEFORE UPDATE ON bot_chat FOR EACH ROW EXECUTE FUNCTION forget();
+"""
 LOSE_SOME = """
 CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF random() < 0.02 THEN RETURN NULL; END IF; RETURN NEW; END $$;
 CREATE TRIGGER lose_some BEFORE INSERT ON bot_inboundupdate FOR EACH ROW EXECUTE FUNCTION lose_some();
 """
+PLANTED = {"lost": LOSE_SOME, "silent": SILENCE}
 
 
 class Failover:
@@ -54,9 +61,10 @@ class Failover:
         self.shop.start()
         try:
             self.shop.wait(lambda: self._mode() == "webhook", "the webhook through nginx", 60)
-            if self.play.planted == "lost":
-                self.shop.sql(LOSE_SOME)
+            if self.play.planted in PLANTED:
+                self.shop.sql(PLANTED[self.play.planted])
             self._switch_under_load()
+            self._bot_is_banned()
             self._front_dies_and_returns()
             self._front_moves()
             self._health_without_web()
@@ -139,6 +147,42 @@ class Failover:
             self.shop.wait(lambda: heard() >= self.said, "every answer", 60)
         return heard()
 
+    def _bot_is_banned(self) -> None:
+        """Another bot takes over; who had an open order meets it, pays, and has the goods."""
+        self.play.say("the bot is banned; another one takes its place")
+        user, spared = PROBER - 1, PROBER - 2
+        number, paid = (self.shop.walk_to_invoice(who, PRODUCT) for who in (user, spared))
+        self.shop.insist("new_bot", token=NEW_TOKEN)
+        self.shop.insist("pay", order_id=paid)  # while nobody can tell the buyer anything
+        began = time.monotonic()
+        said = self.shop.manage("failover", "bot", text=f"{NEW_TOKEN}\n".encode(), check=False)
+        self.play.faults.append("the bot banned with one order unpaid and one paid a moment later; failover bot")
+        took = time.monotonic() - began
+        self.play.keep(
+            Measure("bot", "failover bot puts another bot in force", said.stdout.strip(), said.returncode == 0)
+        )
+        self.play.keep(at_most("bot at once", "within a minute", took, 60.0))
+        told = goods = spared_goods = False
+        with suppress(CopyFailed):
+            for who in (user, spared):
+                self.shop.insist("say", user=who, text="/start")
+            told = bool(
+                self.shop.find(user, lambda m: "memakai bot ini" in m["text"] and number in m["text"], "its order")
+            )
+            self.shop.insist("pay", order_id=number)
+            goods = bool(self.shop.goods(user, number))
+            spared_goods = bool(
+                self.shop.find(spared, lambda m: paid in m["text"] and "<code>" in m["text"], "the goods")
+            )
+        self.play.keep(
+            Measure("bot tells", "open orders are told on first contact", "told" if told else "not told", told)
+        )
+        self.play.keep(
+            exactly(
+                "bot delivers", "what was paid before and after is delivered by the new bot", goods + spared_goods, 2
+            )
+        )
+
     # -- by itself -----------------------------------------------------------------------------------------------------
 
     def _front_dies_and_returns(self) -> None:
@@ -216,5 +260,5 @@ DRILL = Drill(
     "Whether updates come by webhook or polling, through this front or another: each is handled once, in order, and the shop "
     "finds the other way by itself.",
     run,
-    plants=("lost", "stuck", "unmoved"),
+    plants=("lost", "stuck", "unmoved", "silent"),
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import segno
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
@@ -17,8 +19,11 @@ from apps.bot.templatetags.shop import rupiah
 from apps.bot.texts import render
 from apps.orders.models import Kind as ProductKind
 from apps.orders.models import Order, OrderLine, Payment, Variant
+from apps.orders.states import OrderState, PaymentState
 
 Kind = OutboundMessage.Kind
+STILL_OPEN = (OrderState.AWAITING_PAYMENT, OrderState.PAID, OrderState.NEEDS_REVIEW)
+MOST_TOLD = 5  # orders named in one message
 Rows = Sequence[Sequence[Button]]
 
 
@@ -118,6 +123,21 @@ def invoice_caption(payment: Payment) -> str:
         "invoice", order.buyer.language, order=order, payment=payment, lines=lines[:8], more=max(0, len(lines) - 8),
         by_hand=all(line.product.kind == ProductKind.MANUAL for line in lines),
     )  # fmt: skip
+
+
+def tell_after_move(chat_id: UUID) -> None:
+    """By another bot: which orders are open, and each QR that may still be paid. Nothing open, nothing to say; safe twice."""
+    with transaction.atomic():
+        chat = Chat.objects.select_for_update(no_key=True).get(pk=chat_id)
+        about = f"moved:{outbox.bot_id()}:{chat.pk}"
+        orders = list(Order.objects.filter(buyer=chat, state__in=STILL_OPEN).order_by("created_at")[:MOST_TOLD])
+        if not orders or OutboundMessage.objects.filter(about=about).exists():
+            return
+        outbox.send_text(chat, render("bot_moved", chat.language, orders=orders), about=about)
+        waiting = Payment.objects.filter(order__in=orders, state=PaymentState.PENDING).select_related("order__buyer")
+        for payment in waiting.order_by("id"):
+            if payment.order.state == OrderState.AWAITING_PAYMENT and payment.qr:
+                send_invoice(payment)
 
 
 def close_invoice(payment: Payment, template: str) -> None:

@@ -111,6 +111,12 @@ class Control:
         self.world.telegram.block(int(body["user"]), bool(body["blocked"]))
         return await self._done()
 
+    async def new_bot(self, request: web.Request) -> web.Response:
+        """The old bot is banned; this token is in force from now on."""
+        self.world.token = str((await request.json())["token"])
+        self.world.telegram.new_bot(int(self.world.token.partition(":")[0]))
+        return await self._done()
+
     async def file(self, request: web.Request) -> web.Response:
         content = self.world.telegram.journal.blob(request.match_info["name"])
         if content is None:
@@ -165,6 +171,7 @@ def control_routes(world: World) -> list[web.RouteDef]:
         web.post("/control/upload", control.upload),
         web.post("/control/press", control.press),
         web.post("/control/block", control.block),
+        web.post("/control/new_bot", control.new_bot),
         web.get("/control/file/{name}", control.file),
         web.get("/control/transactions", control.transactions),
         web.post("/control/pay", control.pay),

@@ -55,6 +55,8 @@ class FakeTelegram:
         self.changed = asyncio.Condition()
         self.typing: dict[int, float] = {}  # chat → until when the bot is seen typing (monotonic seconds)
         self._poller = 0
+        self.bot_id = 1000001
+        self.met: set[int] | None = None  # who wrote to a bot that came later; the first one is known to all
         for event in journal.replay():
             self._apply(event)
 
@@ -74,7 +76,7 @@ class FakeTelegram:
         self.users[user["id"]] = {"blocked": False, **self.users.get(user["id"], {}), **user}
 
     def _on_message(self, event: dict[str, Any]) -> None:
-        message = {**event["message"], "sequence": self.sequence}
+        message = {**event["message"], "sequence": self.sequence, "bot": self.bot_id}
         self.last_message = max(self.last_message, message["message_id"])
         self.chats[message["chat_id"]].append(message)
 
@@ -93,6 +95,8 @@ class FakeTelegram:
         update = event["update"]
         self.last_update = max(self.last_update, update["update_id"])
         self.pending[update["update_id"]] = update
+        if self.met is not None:
+            self.met.add(chat_of(update))
         self.queues[chat_of(update)][update["update_id"]] = update
 
     def _on_confirm(self, event: dict[str, Any]) -> None:
@@ -114,8 +118,17 @@ class FakeTelegram:
     def _on_webhook(self, event: dict[str, Any]) -> None:
         self.webhook = event["webhook"]
 
+    def _on_bot(self, event: dict[str, Any]) -> None:
+        self.bot_id, self.met, self.webhook = event["id"], set(), {"url": ""}
+        self.pending.clear()
+        self.queues.clear()
+
     def _on_answer(self, event: dict[str, Any]) -> None:
         self.answers.append({**event["answer"], "sequence": self.sequence})
+
+    def new_bot(self, number: int) -> None:
+        """Another bot takes the place of this one: nobody has met it, and it knows no message of the old one."""
+        self._record("bot", id=number)
 
     def _find(self, chat_id: int, message_id: int) -> dict[str, Any] | None:
         return next((m for m in self.chats[chat_id] if m["message_id"] == message_id and not m.get("deleted")), None)
@@ -210,10 +223,12 @@ class FakeTelegram:
             raise Answer(400, "Bad Request: chat not found")
         if self.users.get(chat_id, {}).get("blocked"):
             raise Answer(403, "Forbidden: bot was blocked by the user")
+        if self.met is not None and chat_id > 0 and chat_id not in self.met:
+            raise Answer(403, "Forbidden: bot can't initiate conversation with a user")
         self.limits.check(chat_id)
 
     def _getMe(self, params: dict[str, Any]) -> Any:
-        return {"id": 1000001, "is_bot": True, "first_name": "Toko", "username": "toko_bot"}
+        return {"id": self.bot_id, "is_bot": True, "first_name": "Toko", "username": "toko_bot"}
 
     def _sendChatAction(self, params: dict[str, Any]) -> Any:
         if params["action"] not in ACTIONS:
@@ -293,7 +308,7 @@ class FakeTelegram:
 
     def _edit(self, params: dict[str, Any], content: dict[str, Any]) -> Any:
         message = self._find(int(params["chat_id"]), int(params["message_id"]))
-        if message is None or message["from"] != "bot":
+        if message is None or message["from"] != "bot" or message["bot"] != self.bot_id:
             raise BadRequest("Bad Request: message to edit not found")
         if "text" in content and bool(message.get("photo") or message.get("document")) is not content.pop("is_caption"):
             raise BadRequest("Bad Request: there is no text in the message to edit")

@@ -1,9 +1,13 @@
-"""`failover mode`: which way updates come in."""
+"""`failover mode|ip|bot`: which way updates come in, to which address, by which bot."""
 
 from __future__ import annotations
 
+import asyncio
+import re
+import sys
 import time
 from collections.abc import Callable
+from getpass import getpass
 from ipaddress import ip_address
 from typing import Any
 
@@ -11,8 +15,12 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
+from apps.bot.client import Telegram, Verdict
 from apps.bot.failover import MODE, mode_now, move_webhook, wanted_mode, webhook_now
+from apps.bot.newbot import bot_now, change_bot
+from apps.bot.outbox import bot_id
 
+TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{5,}")
 PATIENCE = 40.0  # seconds for a leader to hear of it and switch
 
 
@@ -21,7 +29,8 @@ class Command(ShopCommand):
         "Switch the way Telegram's updates come in, while the shop runs; nothing is lost on the way. `mode`: webhook, "
         "polling, or as the shop chooses (webhook while PUBLIC_URL leads here, else polling); without one it says how it is. "
         "`ip`: after a move to another server or proxy, have Telegram send to this address at once instead of the one it "
-        "keeps for half an hour; `dns` leaves it to the name again."
+        "keeps for half an hour; `dns` leaves it to the name again. `bot`: another bot in place of a banned one, with the same "
+        "buyers and orders; its token is asked for, or read from standard input."
     )
     example = (
         "manage.py failover mode polling · manage.py failover ip 203.0.113.7 · and back: manage.py failover ip dns"
@@ -33,10 +42,13 @@ class Command(ShopCommand):
         mode.add_argument("mode", nargs="?", choices=["auto", "webhook", "polling"])
         ip = what.add_parser("ip", help="the address Telegram sends to, or dns")
         ip.add_argument("address", metavar="ADDRESS")
+        what.add_parser("bot", help="another bot; asks for its token")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "ip":
             self._move(options["address"])
+        elif options["what"] == "bot":
+            self._change_bot()
         else:
             self._switch(options["mode"])
 
@@ -53,6 +65,22 @@ class Command(ShopCommand):
         seconds = self._wait(lambda: webhook_now() == wanted.mark())
         where = "to where the name leads" if address == "dns" else f"to {address}"
         self.stdout.write(f"Telegram sends {where} now ({seconds:.0f} s)")
+
+    def _change_bot(self) -> None:
+        """Ask Telegram who the token belongs to, put it in force, wait until the leader is that bot."""
+        token = getpass("Token of the new bot, from @BotFather: ") if sys.stdin.isatty() else sys.stdin.readline()
+        token = token.strip()
+        if not TOKEN.fullmatch(token):
+            raise UsedWrongly(
+                "That is no bot token: it looks like 123456789:AAE…, from @BotFather. Nothing was changed."
+            )
+        number = int(token.partition(":")[0])
+        if number == bot_id():
+            raise UsedWrongly("That is the bot the shop uses already. Nothing was changed.")
+        username = asyncio.run(name_of_bot(token, number))
+        change_bot(token, username, actor="manage.py")
+        seconds = self._wait(lambda: bot_now() == number)
+        self.stdout.write(f"the shop is @{username} now ({seconds:.0f} s); buyers meet it at https://t.me/{username}")
 
     def _switch(self, mode: str | None) -> None:
         if mode is None:
@@ -77,6 +105,22 @@ class Command(ShopCommand):
                 )
             time.sleep(0.5)
         return time.monotonic() - started
+
+
+async def name_of_bot(token: str, number: int) -> str:
+    """The bot's username, as Telegram tells it. Raises UsedWrongly or CommandError; nothing was changed then."""
+    telegram = Telegram(token, settings.TELEGRAM_API_URLS)
+    try:
+        outcome = await telegram.try_call("getMe", {})
+    finally:
+        await telegram.close()
+    if outcome.verdict is Verdict.REVOKED:
+        raise UsedWrongly("Telegram does not know this token: copy it again from @BotFather. Nothing was changed.")
+    if outcome.verdict is not Verdict.SENT or outcome.result.get("id") != number:
+        raise CommandError(
+            f"Telegram did not say who this bot is ({outcome.said or 'another id'}). Nothing was changed."
+        )
+    return str(outcome.result.get("username", number))
 
 
 def refuse_bad_address(text: str) -> None:
