@@ -121,10 +121,10 @@ class Proof:
         say(f"make run with a token: {time.monotonic() - began:.0f} s")
         self.machine.sh(
             f"cd /root/autoorder && export TELEGRAM_BOT_TOKEN={TOKEN} && printf '{PRODUCTS}' | .venv/bin/python manage.py importproducts -"
-            " && seq -f 'COBA-%02g' 3 | .venv/bin/python manage.py importstock kopi - && pkill -TERM -f 'manage.py up'"
+            " && seq -f 'COBA-%02g' 3 | .venv/bin/python manage.py importstock kopi - && pkill -TERM -f '[m]anage.py up'"
         )
         self.machine.wait(
-            lambda: not self.machine.sh("pgrep -f 'manage.py up'", check=False).stdout, "the try-out to stop", 20
+            lambda: not self.machine.sh("pgrep -f '[m]anage.py up'", check=False).stdout, "the try-out to stop", 20
         )
         self.machine.sh(f"sed -i 's/^TELEGRAM_BOT_TOKEN=.*/TELEGRAM_BOT_TOKEN={TOKEN}/' /root/autoorder/.env")
 

@@ -53,6 +53,7 @@ class Failover:
             PUBLIC_URL=self.fronts.public_url, SSL_CERT_FILE=str(self.fronts.certificate), TELEGRAM_WEBHOOK_HEALTH=str(self.back),
         )  # fmt: skip
         self.said = 0
+        self.wrote_until = 0.0
         self._prober = PROBER
 
     def run(self) -> None:
@@ -96,7 +97,7 @@ class Failover:
                 self.play.dice.random()
         finally:
             writer.join()
-        rate = self.said / (time.monotonic() - began)
+        rate = self.said / (self.wrote_until - began)
         self.shop.manage("failover", "mode", "auto")
         self.play.faults.append(
             f"{switches} × failover mode, polling and webhook in turn, while {self.said} updates came in"
@@ -127,6 +128,7 @@ class Failover:
                     self.shop.tell("say_all", users=group, text="halo", times=1)
                     self.said += due
             time.sleep(0.2)
+        self.wrote_until = time.monotonic()
 
     def _counts(self) -> tuple[int, int, int]:
         found: tuple[int, int, int] = self.shop.sql(STORED)[0]
