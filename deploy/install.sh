@@ -139,7 +139,7 @@ if [ -n "$domain" ]; then
 fi
 
 ssh_port=$(sshd -T 2>/dev/null | awk '$1 == "port" { print $2; exit }' || true)
-if ufw allow "${ssh_port:-22}/tcp" >/dev/null 2>&1 && ufw allow 80/tcp >/dev/null 2>&1 && ufw allow 443/tcp >/dev/null 2>&1 && ufw --force enable >/dev/null 2>&1; then
+if ufw allow "${ssh_port:-22}/tcp" >/dev/null 2>&1 && ufw allow 80/tcp >/dev/null 2>&1 && ufw allow 443/tcp >/dev/null 2>&1 && ufw --force enable >/dev/null 2>&1 && ufw status | grep -q '^Status: active'; then
     say "The firewall lets in ports ${ssh_port:-22}, 80 and 443 only."
 else
     say "The firewall could not be switched on here (ufw). Close all ports but ${ssh_port:-22}, 80 and 443 at your provider."

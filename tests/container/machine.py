@@ -16,6 +16,7 @@ from pathlib import Path
 
 MARKS = ("PIP_", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+WITHOUT_NETWORK_RIGHTS = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")  # nsenter brings the host's
 INIT = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init")
 
 
@@ -100,7 +101,8 @@ class Machine:
             "LANG": "C.UTF-8",
         }
         done = subprocess.run(
-            ["nsenter", "-t", str(self.leader()), "-m", "-u", "-i", "-p", "-C", "-r", "-w", "--", "/bin/sh", "-c", script],
+            ["nsenter", "-t", str(self.leader()), "-m", "-u", "-i", "-p", "-C", "-r", "-w", "--",
+             *WITHOUT_NETWORK_RIGHTS, "/bin/sh", "-c", script],
             input=text, capture_output=True, text=True, check=False, env=env, timeout=seconds,
         )  # fmt: skip
         if check and done.returncode:
