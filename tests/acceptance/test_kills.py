@@ -34,6 +34,7 @@ def shop(tmp_path_factory: Any) -> Iterator[Live]:
         PAYMENT_POLL_EVERY="6",
         AUTOORDER_WORKERS="4",
         AUTOORDER_WEB_WORKERS="2",
+        AUTOORDER_LONGEST_PAUSE="0.5",  # workers die again and again here; the pause has tests of its own
     )
     made.start()
     made.add_stock("spotify", ORDERS + 200)

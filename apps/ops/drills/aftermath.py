@@ -13,6 +13,7 @@ from apps.ops.drills.measures import Measure, all_within, at_most, exactly
 
 OWNER = 700  # the sandbox's owner
 DRAIN = 240.0  # seconds: an unknown message waits 60 s before it goes again
+LATE_BOOKS = 60.0  # seconds in which what is only late may still arrive
 UNIT = re.compile(r"^<code>(.+)</code>$", re.M)  # its parts, one by one, stand behind their names
 WAITING = """
 SELECT (SELECT count(*) FROM bot_inboundupdate WHERE next_at IS NOT NULL)
@@ -81,7 +82,7 @@ class Aftermath:
     def _books(self) -> Measure:
         """Every invariant, late things included; late ones may still be on their way for a while."""
         with suppress(CopyFailed):
-            self.shop.wait(lambda: self._invariants()["ok"], "the invariants", 60)
+            self.shop.wait(lambda: self._invariants()["ok"], "the invariants", LATE_BOOKS)
         answer = self._invariants()
         broken = [f"{i['name']} ({i['violations']})" for i in answer["invariants"] if i["violations"]]
         seen = ", ".join(broken) or f"all {len(answer['invariants'])} hold"
