@@ -105,11 +105,12 @@ systemctl stop autoorder.target $UNITS 2>/dev/null || true
 say "Making the tables …"
 manage_as_root "$name" migrate --verbosity 0 || stop "The tables could not be made; see above."
 if [ -d "$SOURCE/var/shop" ] && [ ! -e "$DATA/moved-in" ]; then
+    flock -n "$SOURCE/var/shop/up.lock" true || stop "The try-out still runs: stop it first (Ctrl-C in its window), then run this again."
     say "Moving the shop that was tried out here …"
     (cd "$CURRENT" && .venv/bin/python -m apps.ops.moving "$SOURCE/var/shop" "$DATA/shop") || stop "It could not be moved; the try-out is untouched. See above."
     chown -R autoorder:autoorder "$DATA/shop"
-    touch "$DATA/moved-in"
 fi
+touch "$DATA/moved-in" # a later try-out in this clone never overwrites the shop
 printf '%s\n' "$password" | /usr/local/bin/autoorder prepare --password - >/dev/null || stop "The shop could not be prepared; see above."
 
 install -D -m 0644 "$CURRENT/deploy/systemd/journald.conf" /etc/systemd/journald.conf.d/autoorder.conf

@@ -30,7 +30,9 @@ build_release "$ref" "$new"
 say "2/5 A dump of the database …"
 dump=$DATA/backups/before-$new.dump
 need_room "$(($(as_postgres psql -qAtc "SELECT pg_database_size('autoorder') / 1048576") + 500))" "$DATA"
-(umask 077 && as_postgres pg_dump -Fc autoorder >"$dump.new") && mv "$dump.new" "$dump"
+rm -f "$dump"
+(umask 077 && as_postgres pg_dump -Fc autoorder >"$dump.new") || stop "The dump failed: nothing was changed."
+mv "$dump.new" "$dump"
 
 say "3/5 Migrations, tried on a copy …"
 drop_trial() { as_postgres dropdb --if-exists --force "$TRIAL" >/dev/null 2>&1 || true; }

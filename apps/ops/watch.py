@@ -176,6 +176,7 @@ def main() -> int:
     roll, herald = Roll(), Herald(diary)
     if address := value_of("HEARTBEAT_URL"):
         threading.Thread(target=keep_pinging, args=(address, diary), name="switch", daemon=True).start()
+    note("web")  # an old answer, from before we were away, is no reason to end it
     threading.Thread(target=keep_asking_web, name="ask-web", daemon=True).start()
     while True:
         notify("READY=1\nWATCHDOG=1")
