@@ -32,8 +32,8 @@ DEBUG = env.bool("DEBUG", default=False)
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 PORT = env.int("PORT", default=8000)
 BIND = env.str("BIND", default="127.0.0.1")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
-    *filter(None, [urlsplit(PUBLIC_URL).hostname]), "localhost", "127.0.0.1", "[::1]",
+ALLOWED_HOSTS = [  # localhost always: `watch` and the updater ask there
+    *(env.list("ALLOWED_HOSTS", default=[]) or filter(None, [urlsplit(PUBLIC_URL).hostname])), "localhost", "127.0.0.1", "[::1]",
 ]  # fmt: skip
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 ADMIN_PATH = env.str("ADMIN_PATH", default="admin/").strip("/") + "/"
