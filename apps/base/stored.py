@@ -25,6 +25,17 @@ class StoredSetting(models.Model):
         app_label = "base"
 
 
+def noted(name: str) -> Any:
+    """What a process last noted for others to read (which mode, which bot); None before it ever did."""
+    row = StoredSetting.objects.filter(name=name).first()
+    return None if row is None else row.value
+
+
+def note(name: str, value: Any) -> None:
+    """Note how things are; not audited, since nobody decided it."""
+    StoredSetting.objects.update_or_create(name=name, defaults={"value": value})
+
+
 ALL: dict[str, Setting[Any]] = {}  # every setting of the loaded rooms, in the order they were met
 
 

@@ -18,7 +18,7 @@ from django.db import DatabaseError, transaction
 from apps.base import audit
 from apps.base.credentials import credential, fingerprint, rotate
 from apps.base.incidents import raise_incident, resolve_incident
-from apps.base.stored import Setting, StoredSetting
+from apps.base.stored import Setting, note, noted
 from apps.base.threads import in_thread
 from apps.bot import probe
 from apps.bot.client import Telegram, Verdict
@@ -87,15 +87,14 @@ def wanted_mode() -> str:
 
 def mode_now() -> str:
     """How updates come in, as the leader last said; empty before it ever did."""
-    row = StoredSetting.objects.filter(name=MODE_NOW).first()
-    return str(row.value) if row else ""
+    return str(noted(MODE_NOW) or "")
 
 
 def note_mode(mode: str) -> None:
     """Store and audit a switch that was made."""
     with transaction.atomic():
         before = mode_now()
-        StoredSetting.objects.update_or_create(name=MODE_NOW, defaults={"value": mode})
+        note(MODE_NOW, mode)
         if before != mode:
             audit.append("telegram.mode", "telegram", mode=mode, before=before)
 
@@ -134,14 +133,13 @@ def move_webhook(address: str, *, actor: str) -> Webhook:
 
 def webhook_now() -> str:
     """Mark of the webhook as the leader last set it."""
-    row = StoredSetting.objects.filter(name=ADDRESS_NOW).first()
-    return str(row.value) if row else ""
+    return str(noted(ADDRESS_NOW) or "")
 
 
 def note_webhook(webhook: Webhook) -> None:
     with transaction.atomic():
         before = webhook_now()
-        StoredSetting.objects.update_or_create(name=ADDRESS_NOW, defaults={"value": webhook.mark()})
+        note(ADDRESS_NOW, webhook.mark())
         if before != webhook.mark():
             audit.append("telegram.address", "telegram", address=webhook.address or "dari DNS")
 

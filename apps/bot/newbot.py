@@ -12,7 +12,7 @@ from apps.base import audit
 from apps.base.credentials import rotate
 from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident
-from apps.base.stored import StoredSetting
+from apps.base.stored import note, noted
 from apps.bot.models import Chat, OutboundMessage
 from apps.bot.outbox import bot_id
 
@@ -58,9 +58,8 @@ def welcome(chat: Chat) -> dict[str, int]:
 
 def note_bot() -> None:
     """The leader says which bot it is."""
-    StoredSetting.objects.update_or_create(name=BOT_NOW, defaults={"value": bot_id()})
+    note(BOT_NOW, bot_id())
 
 
 def bot_now() -> int:
-    row = StoredSetting.objects.filter(name=BOT_NOW).first()
-    return int(row.value) if row else 0
+    return int(noted(BOT_NOW) or 0)

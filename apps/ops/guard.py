@@ -57,7 +57,7 @@ def look_around(routine: Routine, *, apart: bool = True) -> datetime:
             raise_incident(f"health.{finding.name}", "health", check=finding.name, says=finding.says)
         elif verdict == "resolve":
             resolve_incident(f"health.{finding.name}")
-        if asdict(watched) != asdict(Watched(well=watched.well)):
+        if watched != Watched(well=watched.well):
             memory[finding.name] = asdict(watched)
     Routine.objects.filter(pk=routine.pk).update(memory=memory)
     return shop_now() + EVERY

@@ -94,7 +94,6 @@ class Failover:
                 mode = ("polling", "webhook")[n % 2]
                 self.shop.manage("failover", "mode", mode)
                 made += self._mode() == mode
-                self.play.dice.random()
         finally:
             writer.join()
         rate = self.said / (self.wrote_until - began)
