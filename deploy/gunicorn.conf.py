@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from apps.base.environment import value_of
+from apps.base.heartbeats import leave
 from apps.base.tether import die_with_parent
 
 socket_file = os.environ.get("AUTOORDER_WEB_SOCKET")  # production: nginx stands before it
@@ -29,6 +30,13 @@ control_socket_disable = True
 def when_ready(server):  # noqa: ANN001, ANN201
     gc.collect()
     gc.freeze()  # what is loaded by now stays shared between the forked workers
+    end = server.handle_term
+
+    def handle_term():  # noqa: ANN202
+        leave("web")  # on purpose: `watch` wakes nobody
+        end()
+
+    server.handle_term = handle_term
 
 
 def post_fork(server, worker):  # noqa: ANN001, ANN201

@@ -56,13 +56,13 @@ def seal(plain: bytes, *, column: str, pk: uuid.UUID) -> bytes:
     return head + nonce + key.encrypt(nonce, plain, _bound_to(column, pk))
 
 
-def open_sealed(sealed: bytes, *, column: str, pk: uuid.UUID) -> bytes:
-    """Decrypt. Raises CannotOpen when anything is not as it was sealed."""
+def open_sealed(sealed: bytes, *, column: str, pk: uuid.UUID, keys: str = "") -> bytes:
+    """Decrypt with `keys`, else with FIELD_KEYS. Raises CannotOpen when anything is not as it was sealed."""
     if len(sealed) < 2 or sealed[0] != VERSION:
         raise CannotOpen(f"{column}: not a sealed value")
     start = 2 + sealed[1]
     name = sealed[2:start].decode(errors="replace")
-    key = key_ring(settings.FIELD_KEYS).get(name)
+    key = key_ring(keys or settings.FIELD_KEYS).get(name)
     if key is None:
         raise CannotOpen(f"{column}: key {name!r} is not in FIELD_KEYS")
     try:

@@ -43,6 +43,7 @@ class ShopCheck(HealthCheck):
         self.look_once()
 
     def look_once(self) -> None:
+        self.figures = {}  # those of the last look say nothing about this one
         try:
             self.figures = dict(self.look() or {})
         except DatabaseError as error:

@@ -13,14 +13,25 @@ from apps.base.environment import run_folder
 
 def folder() -> Path:
     """Where the heartbeat files lie."""
-    path = run_folder() / "beats"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return run_folder() / "beats"
 
 
 def note(name: str) -> None:
-    """Write down that `name` did real work just now."""
-    (folder() / name).write_text(str(time.time()))
+    """Write down that `name` did real work just now: a file's time, which a full disk keeps as well. Never raises OSError."""
+    with suppress(OSError):
+        folder().mkdir(parents=True, exist_ok=True)
+        (folder() / name).touch()
+
+
+def leave(name: str) -> None:
+    """Write down that `name` ends because it was asked to, or for a reason of its own: nobody needs to be woken."""
+    note(f"{name}.left")
+
+
+def left_lately(name: str, seconds: float) -> bool:
+    """Whether `name` left by intent within the last so many seconds."""
+    ago = silence(f"{name}.left")
+    return ago is not None and ago < seconds
 
 
 def beat(name: str) -> None:
@@ -43,5 +54,5 @@ def silence(name: str) -> float | None:
     """Seconds since `name` last gave a sign; None if it never did."""
     try:
         return time.time() - (folder() / name).stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return None

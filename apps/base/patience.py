@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PAUSES = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds before the start that follows so many short lives
@@ -35,11 +36,12 @@ def short_lives(note: Path, now: float) -> int:
 
 
 def wait_before_start(name: str, folder: Path) -> None:
-    """Sleep as long as the last lives of `name` ask for, and note that it starts now."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Sleep as long as the last lives of `name` ask for, and note that it starts now. A full disk keeps nobody from starting."""
     note = folder / f"{name}.start"
     lives = short_lives(note, time.time())
     time.sleep(pause_before(lives))
     scratch = note.with_suffix(".new")
-    scratch.write_text(json.dumps({"started": time.time(), "short_lives": lives}))
-    scratch.replace(note)
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(json.dumps({"started": time.time(), "short_lives": lives}))
+        scratch.replace(note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -74,16 +75,31 @@ class Telegram:
         self.token = token
         self._bots = [make_bot(token, url) for url in base_urls]
         self._turn = 0
+        self._silent_since: float | None = None
+
+    def silent_for(self) -> float:
+        """Seconds since the first call that got no answer, on the monotonic clock; 0 while Telegram answers, be it with a no."""
+        return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
+
+    def _heard(self, verdict: Verdict) -> None:
+        if verdict not in (Verdict.NOT_SENT, Verdict.UNKNOWN):
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = time.monotonic()
 
     async def call(self, method: str, params: dict[str, Any], *, read_timeout: float = READ_SECONDS) -> Any:
         """The raw result. Raises TelegramError; a URL that was not reached gives way once, however many calls failed."""
         turn = self._turn
         try:
-            return await self._bots[turn % len(self._bots)].call(method, params, read_timeout=read_timeout)
+            result = await self._bots[turn % len(self._bots)].call(method, params, read_timeout=read_timeout)
         except TelegramError as error:
-            if judge(error).verdict is Verdict.NOT_SENT and self._turn == turn:
+            verdict = judge(error).verdict
+            self._heard(verdict)
+            if verdict is Verdict.NOT_SENT and self._turn == turn:
                 self._turn += 1
             raise
+        self._heard(Verdict.SENT)
+        return result
 
     async def try_call(self, method: str, params: dict[str, Any], *, read_timeout: float = READ_SECONDS) -> Outcome:
         """Call once; the outcome says how it ended and never raises for what Telegram or the network did."""

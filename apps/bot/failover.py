@@ -38,6 +38,7 @@ HEALTHY = settings.WEBHOOK_HEALTH  # seconds of health before the webhook comes 
 LOOK = 10.0
 STARTING = 15.0  # seconds the web process is given at our own start
 INFO = 60.0  # seconds between two looks at getWebhookInfo
+UNREACHABLE = 60.0  # seconds without any answer from Telegram after which people are told
 
 
 @dataclass
@@ -176,6 +177,7 @@ class Failover:
         self._applied = ""
         self._set_as: Webhook | None = None
         self._token_works: bool | None = None
+        self._reached: bool | None = None
         self._polling: asyncio.Task[None] | None = None
         self._info_at = time.monotonic()
         self._refused_until = 0.0  # Telegram did not take our webhook: it counts as failing until then
@@ -224,11 +226,12 @@ class Failover:
                 await self._tell(mode)
         elif mode == "webhook" and await in_thread(wanted_webhook) != self._set_as:
             await self._set_webhook()
-        elif now - self._info_at > INFO:
-            await self._check_webhook()
         elif self._polling is not None and self._polling.done():
             log.error("polling had ended; it starts again", extra={"action": "poll_restarted"})
             self._start_polling()
+        elif now - self._info_at > (INFO if self.telegram.silent_for() == 0 else 0):
+            await self._check_webhook()
+        await self._note_reach()  # at the end: the first look has made a call by then
 
     async def _apply(self, mode: str) -> bool:
         """Switch; False when Telegram refused or could not be asked: what was open stays open."""
@@ -287,6 +290,18 @@ class Failover:
         if wanted and found.get("ip_address") not in (None, wanted):
             log.warning("Telegram keeps an old address", extra={"action": "old_address"})
             await in_thread(lambda: move_webhook(wanted, actor="shop"))
+
+    async def _note_reach(self) -> None:
+        """Tell when no call has been answered for a while, by whichever address, and when one is again."""
+        silent = self.telegram.silent_for()
+        reached = silent == 0 if silent == 0 or silent >= UNREACHABLE else self._reached
+        if reached is self._reached:
+            return
+        self._reached = reached
+        if reached:
+            await in_thread(lambda: resolve_incident("telegram.unreachable"))
+        else:
+            await in_thread(lambda: raise_incident("telegram.unreachable", "telegram_unreachable"))
 
     async def _note_token(self, works: bool) -> None:
         """Tell when the token stops working, and when it works again."""

@@ -18,9 +18,9 @@ import psycopg
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 
-from apps.base import leases
+from apps.base import leases, tokencopy
 from apps.base.credentials import credential
-from apps.base.heartbeats import beat
+from apps.base.heartbeats import beat, leave
 from apps.base.queue.bells import OUTBOX_CHANNEL
 from apps.base.queue.ticker import run_clock
 from apps.base.threads import in_thread
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 RENEW = 3.0
 MARGIN = 2.0  # seconds before the lease's end after which nothing is sent any more
 BEAT = 5.0
+COPY = 20.0  # seconds between two looks whether a token was rotated
 
 
 class BotProcess:
@@ -57,18 +58,25 @@ class BotProcess:
         asyncio.run(self._main())
 
     async def _main(self) -> None:
+        copying = asyncio.create_task(
+            keep_copying_tokens()
+        )  # on a standby host as well: its watch must be able to tell
         while not self.stopping.is_set() and not await in_thread(self._try_lead):
             self._beat()
             await asyncio.sleep(1)
         if self.held is None:
+            leave("bot")
+            copying.cancel()
             return
         telegram = await in_thread(lambda: shop_telegram(settings.TELEGRAM_API_URLS))
         await in_thread(note_bot)
         sender = Sender(telegram, epoch=self.held.epoch, rate=settings.TELEGRAM_RATE, may_send=self._may_send)
         jobs: list[Coroutine[Any, Any, None]] = [
-            sender.run(), Failover(telegram).run(), self._renew(telegram.token), listen(sender), self._pulse(),
+            sender.run(), Failover(telegram).run(), listen(sender), self._pulse(),
         ]  # fmt: skip
-        if owner_token := await in_thread(own_token):
+        owner_token = await in_thread(own_token)
+        jobs.append(self._renew((telegram.token, owner_token)))
+        if owner_token:
             jobs.append(OwnerBot(Telegram(owner_token, own_api())).run())
         tasks = [asyncio.create_task(job) for job in jobs]
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -83,6 +91,7 @@ class BotProcess:
                 "the leader ends", extra={"action": "leader_ends", "error": f"{type(failure).__name__}: {failure}"}
             )
             os._exit(1)  # threads may hang in the database: the supervisor starts a clean process
+        leave("bot")
         await in_thread(lambda: leases.give_back(self.held) if self.held else None)
         os._exit(0)
 
@@ -115,8 +124,8 @@ class BotProcess:
             self._lock_file = handle
         return True
 
-    async def _renew(self, token: str) -> None:
-        """Keep the lease; ends when told to stop, when the token was rotated, or by LeaseLost."""
+    async def _renew(self, tokens: tuple[str, str]) -> None:
+        """Keep the lease; ends when told to stop, when a bot's token was rotated, or by LeaseLost."""
         held = self.held
         assert held is not None  # noqa: S101  # nosec B101
         while not self.stopping.is_set():
@@ -125,7 +134,7 @@ class BotProcess:
                 if not await in_thread(lambda: leases.renew_lease(held)):
                     raise LeaseLost
                 self._good_until = asked + leases.SECONDS - MARGIN
-                if await in_thread(lambda: credential("TELEGRAM_BOT_TOKEN")) != token:
+                if await in_thread(lambda: (credential("TELEGRAM_BOT_TOKEN"), own_token())) != tokens:
                     return
             except OperationalError:
                 log.warning("the leader waits for the database", extra={"action": "leader_waits"})
@@ -146,6 +155,16 @@ class BotProcess:
         if time.monotonic() - self._beaten >= BEAT - 0.1:
             self._beaten = time.monotonic()
             beat("bot")
+
+
+async def keep_copying_tokens() -> None:
+    """For `watch`, which must be able to tell people when the database is gone."""
+    while True:
+        try:
+            await in_thread(tokencopy.write)
+        except (DatabaseError, OSError):  # the copy that is there stays good
+            log.warning("the tokens could not be copied for watch", extra={"action": "tokens_not_copied"})
+        await asyncio.sleep(COPY)
 
 
 async def listen(sender: Sender) -> None:

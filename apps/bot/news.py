@@ -23,8 +23,10 @@ NOTICE = OutboundMessage.Kind.NOTICE
 # what the operators hear as well: the machine and its ways out, not the money
 OF_THE_MACHINE = {
     "bot_changed", "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "health", "message_refused", "token_revoked",
-    "webhook_down", "webhook_hijacked",
+    "telegram_unreachable", "webhook_down", "webhook_hijacked",
 }  # fmt: skip
+# what stops the selling: sellers hear it as well, by the shop's bot and without buttons
+OF_THE_SALE = {"gateway_down", "gateway_refuses", "goods_late", "money_review", "webhook_down"}
 
 
 def who_hears(incident: Incident) -> list[int]:
@@ -42,6 +44,15 @@ def tell_incident(incident: Incident, occasion: str) -> None:
     """
     about = f"incident:{incident.pk.hex}:{occasion}{incident.told}"
     tell_once(who_hears(incident), about, lambda language: incident_screen(incident, occasion, language))
+
+
+def tell_sellers(incident: Incident, occasion: str) -> None:
+    """That it began and that it is over, in plain words; reminders are for those who can mend it. Safe to run twice."""
+    if incident.text not in OF_THE_SALE or occasion == "reminder":
+        return
+    people = [chat for chat in settings.SELLER_CHAT_IDS if chat not in who_hears(incident)]
+    about = f"incident:{incident.pk.hex}:sale:{occasion}"
+    tell_once(people, about, lambda language: Screen(incident_screen(incident, occasion, language).text))
 
 
 def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:

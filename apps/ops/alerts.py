@@ -9,6 +9,7 @@ import html
 import json
 import logging
 import re
+import time
 from functools import partial
 from typing import Any
 
@@ -23,18 +24,22 @@ from apps.ops import outside
 
 log = logging.getLogger(__name__)
 
-OF_THE_SHOPS_BOT = "telegram."  # incidents of the way itself: the shop's bot may be what is broken
+WITHIN = 20.0  # seconds all chats together may take by the owner bot before mail is tried
 
 
 def tell_incident(incident: Incident, occasion: str) -> None:
-    """settings.INCIDENT_TASK. May tell twice after a crash. The shop's bot, by its outbox, is the last way and never gives up."""
-    token = own_token()
+    """settings.INCIDENT_TASK. May tell twice after a crash. The shop's bot, by its outbox, is the last way and never gives up.
+
+    Without an owner bot nobody can say at once whether the shop's bot brought it: mail or webhook carry it as well.
+    """
+    news.tell_sellers(incident, occasion)
+    token, until = own_token(), time.monotonic() + WITHIN
     if not token:
         news.tell_incident(incident, occasion)
-        if incident.key.startswith(OF_THE_SHOPS_BOT):
-            outside.tell(plain(incident, occasion), besides=("telegram",))
+        outside.tell(plain(incident, occasion), besides=("telegram",))
         return
-    heard = [chat for chat in news.who_hears(incident) if _by_bot(token, chat, incident, occasion)]
+    screen = news.incident_screen(incident, occasion, settings.LANGUAGE_CODE)
+    heard = [chat for chat in news.who_hears(incident) if _bring(token, chat, screen, until)]
     if not heard and not outside.tell(plain(incident, occasion), besides=("telegram",)):
         log.error("the owner bot and all other ways failed", extra={"action": "alert_by_shop_bot", "key": incident.key})
         news.tell_incident(incident, occasion)
@@ -43,21 +48,18 @@ def tell_incident(incident: Incident, occasion: str) -> None:
 def tell_report(people: list[int], template: str, *, about: str, **context: Any) -> None:
     """A report that needs no hand: by the owner bot where there is one, else by the shop's; `about` makes it happen once."""
     token, screen = own_token(), Screen(render(f"alerts/{template}", settings.LANGUAGE_CODE, **context))
-    rest = [chat for chat in people if not (token and _bring(token, chat, screen))]
+    until = time.monotonic() + WITHIN
+    rest = [chat for chat in people if not (token and _bring(token, chat, screen, until))]
     news.tell_once(rest, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
 
 
-def _by_bot(token: str, chat: int, incident: Incident, occasion: str) -> bool:
-    return _bring(token, chat, news.incident_screen(incident, occasion, settings.LANGUAGE_CODE))
-
-
-def _bring(token: str, chat: int, screen: Screen) -> bool:
-    """Whether the owner bot brought it to a chat, by one of its addresses."""
+def _bring(token: str, chat: int, screen: Screen, until: float) -> bool:
+    """Whether the owner bot brought it to a chat, by one of its addresses, before `until` (monotonic seconds)."""
     params = {"chat_id": str(chat), "text": screen.text, "parse_mode": "HTML"}
     if keyboard := screen.keyboard():
         params["reply_markup"] = json.dumps(keyboard["reply_markup"])
     ways = [(base, partial(outside.call_bot, base, token, "sendMessage", params)) for base in own_api()]
-    return bool(outside.first_that_works(ways))
+    return bool(outside.first_that_works(ways, within=until - time.monotonic()))
 
 
 def plain(incident: Incident, occasion: str) -> str:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from apps.base.clock import shop_now
 from apps.base.health import examine
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.ops.models import Routine
+from apps.orders.invariants import late_goods
 
 EVERY = timedelta(seconds=30)
 ENOUGH = 15  # weight at which people are told: three looks that fail, or five that warn, without a good one between
 WEIGHTS = {1: 3, 2: 5}  # level → weight of one look
+COUNTED = 100  # late goods; more are said as so many
 WELL = 2  # looks in a row until it is over
 # what raises incidents of its own, or is told by `watch`
 TOLD_ELSEWHERE = {"telegram", "gateway", "goods", "promises", "given up", "processes", "migrations"}
@@ -60,4 +63,14 @@ def look_around(routine: Routine, *, apart: bool = True) -> datetime:
         if watched != Watched(well=watched.well):
             memory[finding.name] = asdict(watched)
     Routine.objects.filter(pk=routine.pk).update(memory=memory)
+    look_for_late_goods()
     return shop_now() + EVERY
+
+
+def look_for_late_goods() -> None:
+    """What is paid and not with its buyer is told at the first look: it has waited for 60 s already."""
+    late = len(list(islice(late_goods(), COUNTED)))
+    if late:
+        raise_incident("goods.late", "goods_late", late=late)
+    else:
+        resolve_incident("goods.late")

@@ -8,22 +8,26 @@ from __future__ import annotations
 import os
 import smtplib
 import ssl
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from functools import partial
+from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import certifi
 
+from apps.base import tokencopy
 from apps.base.environment import SANDBOX_TOKEN, sandbox_url, sandbox_wanted, value_of
 
 TIMEOUT = 10.0  # seconds for one call
 TRIES = 2
 PAUSE = 2.0  # seconds between two tries of one way
+WITHIN = 15.0  # seconds one way may take with all its tries: a server that only drips must not keep the next from being asked
 
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 
@@ -39,10 +43,7 @@ def chats() -> list[str]:
 
 def ways() -> list[Way]:
     """What is configured: the owner bot (else the shop's), then mail (EMAIL_URL), then ALERT_WEBHOOK_URL."""
-    found: list[Way] = []
-    token = value_of("OWNER_BOT_TOKEN") or (SANDBOX_TOKEN if sandbox_wanted() else value_of("TELEGRAM_BOT_TOKEN"))
-    if token and chats():
-        found.append(("telegram", lambda text: tell_by_bot(token, text)))
+    found: list[Way] = [("telegram", partial(tell_by_bot, token)) for token in tokens() if chats()]
     if mailbox := value_of("EMAIL_URL"):
         found.append(("mail", lambda text: mail(mailbox, text)))
     if address := value_of("ALERT_WEBHOOK_URL"):
@@ -50,24 +51,52 @@ def ways() -> list[Way]:
     return found
 
 
+def tokens() -> list[str]:
+    """Of the owner bot, else of the shop's: the one in force as this host last knew it, then the environment's."""
+    copied = tokencopy.read()
+    owner = [copied.get("OWNER_BOT_TOKEN", ""), value_of("OWNER_BOT_TOKEN")]
+    shop = [copied.get("TELEGRAM_BOT_TOKEN", ""), SANDBOX_TOKEN if sandbox_wanted() else value_of("TELEGRAM_BOT_TOKEN")]
+    return list(dict.fromkeys(token for token in (owner if any(owner) else shop) if token))
+
+
 def tell(text: str, *, besides: tuple[str, ...] = ()) -> str:
     """Bring a text to people; returns the name of the way that worked, empty when none did. Never raises.
 
     `besides`: names of ways to leave out.
     """
-    return first_that_works([(name, partial(way, text)) for name, way in ways() if name not in besides])
+    found = [(name, partial(way, text)) for name, way in ways() if name not in besides]
+    return first_that_works(found, within=WITHIN * len(found))
 
 
-def first_that_works(ways: Sequence[tuple[str, Callable[[], None]]]) -> str:
-    """Try each in order, twice; the name of the one that worked, else empty. Never raises."""
+def first_that_works(ways: Sequence[tuple[str, Callable[[], None]]], *, within: float = WITHIN) -> str:
+    """Try each in order, twice, at most WITHIN seconds each and `within` together; the name of the one that worked, else
+    empty. Never raises. A way given up may still work a moment later: people then hear twice."""
+    until = time.monotonic() + within
     for name, way in ways:
+        if _works(way, min(WITHIN, until - time.monotonic())):
+            return name
+    return ""
+
+
+def _works(way: Callable[[], None], seconds: float) -> bool:
+    """Whether it worked in one of its tries. In a thread of its own, since no socket's timeout bounds a whole dialogue."""
+    if seconds <= 0:
+        return False
+    worked = threading.Event()
+
+    def run() -> None:
         for attempt in range(TRIES):
             try:
                 way()
-                return name
+                worked.set()
+                return
             except (OSError, ValueError):
                 time.sleep(PAUSE * (attempt + 1 < TRIES))
-    return ""
+
+    trying = threading.Thread(target=run, name="way", daemon=True)
+    trying.start()
+    trying.join(seconds)
+    return worked.is_set()
 
 
 def tell_by_bot(token: str, text: str) -> None:
@@ -152,3 +181,5 @@ def _open(request: urllib.request.Request, timeout: float = TIMEOUT) -> None:
             answer.read(1000)
     except HTTPError as error:
         raise OSError(f"answered {error.code}") from None
+    except HTTPException as error:
+        raise OSError(f"answered rubbish: {type(error).__name__}") from None

@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from apps.base.environment import value_of
-from apps.base.heartbeats import folder, note, notify, silence
+from apps.base.heartbeats import folder, left_lately, note, notify, silence
 from apps.base.localhttp import web_answers
 from apps.base.tether import die_with_parent
 from apps.ops import outside
@@ -24,6 +25,7 @@ from apps.ops import outside
 HUNG = 30.0  # seconds without a sign of life
 YOUNG = 20.0  # seconds a process may take to give its first sign
 LOOK = 2.0
+LEFT = 30.0  # seconds: who said so within them ends by intent
 LINES_BYTES = 2_000_000
 QUIET = 600.0  # seconds in which further deaths of one process are only counted
 AGAIN = 20.0  # seconds until what nobody took is brought again
@@ -66,6 +68,12 @@ class Diary:
         self.path = path
 
     def write(self, **said: Any) -> None:
+        """Never raises for what the disk does: who watches goes on."""
+        with suppress(OSError):
+            self._write(said)
+
+    def _write(self, said: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and self.path.stat().st_size > LINES_BYTES:
             self.path.replace(self.path.with_suffix(".old"))
         with self.path.open("a") as out:
@@ -182,6 +190,9 @@ def main() -> int:
         notify("READY=1\nWATCHDOG=1")
         look(diary, home)
         for name in roll.deaths({name: {pid for pid, _ in processes(word, home)} for name, word in LED.items()}):
-            herald.died(name, time.monotonic())
+            if left_lately(name, LEFT):
+                diary.write(action="left", process=name)
+            else:
+                herald.died(name, time.monotonic())
         herald.sum_up(time.monotonic())
         time.sleep(LOOK)

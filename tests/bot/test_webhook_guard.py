@@ -9,7 +9,7 @@ import pytest
 
 from apps.base.audit import AuditRow
 from apps.base.credentials import adopt_environment, credential
-from apps.base.incidents import Incident
+from apps.base.incidents import Incident, raise_incident
 from apps.bot import failover
 from apps.bot.client import Outcome, Verdict
 
@@ -24,9 +24,15 @@ class Telegram:
     def __init__(self) -> None:
         self.url, self.address, self.secret, self.works = "", "", "", True
         self.calls: list[str] = []
+        self.silent = 0.0
+
+    def silent_for(self) -> float:
+        return self.silent
 
     async def try_call(self, method: str, params: dict[str, Any], **more: Any) -> Outcome:
         self.calls.append(method)
+        if self.silent:
+            return Outcome(Verdict.NOT_SENT, "no route")
         if not self.works:
             return Outcome(Verdict.REVOKED, "Unauthorized")
         if method == "setWebhook":
@@ -140,3 +146,32 @@ def test_the_web_process_knows_a_new_secret_within_a_second(leader: failover.Fai
     wanted = failover.move_webhook("", actor="manage.py")
     assert knows_secret(wanted.secret)
     assert not knows_secret(old)
+
+
+def test_an_unreachable_telegram_is_told_after_a_minute_and_its_end_too(leader: failover.Failover) -> None:
+    telegram = step(leader)
+    telegram.silent = 59.0
+    step(leader)
+    assert states("telegram.unreachable") == []
+    telegram.silent = 61.0
+    step(leader)
+    step(leader)
+    assert states("telegram.unreachable") == ["open"]
+    telegram.silent = 0.0
+    step(leader)
+    assert states("telegram.unreachable") == ["resolved"]
+
+
+def test_a_leader_that_starts_without_telegram_does_not_call_it_mended(leader: failover.Failover) -> None:
+    raise_incident("telegram.unreachable", "telegram_unreachable")
+    leader.telegram.silent = 1.0  # type: ignore[attr-defined]
+    step(leader)
+    assert states("telegram.unreachable") == ["open"]
+
+
+def test_while_it_is_silent_it_is_asked_at_every_look(leader: failover.Failover) -> None:
+    telegram = step(leader)
+    telegram.silent = 5.0
+    telegram.calls.clear()
+    step(leader, a_minute_later=False)
+    assert telegram.calls == ["getWebhookInfo"]

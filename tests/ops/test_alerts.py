@@ -6,18 +6,21 @@ import asyncio
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
+from apps.base.clock import shop_now
 from apps.base.credentials import adopt_environment
 from apps.base.incidents import Incident, raise_incident, resolve_incident, tend_incident
 from apps.bot import ownerbot
 from apps.bot.client import Outcome, Verdict
 from apps.bot.models import OutboundMessage
-from apps.ops import outside
+from apps.ops import alerts, outside
 from tests.ops.conftest import Listener
 
 
@@ -139,14 +142,48 @@ def test_the_shops_bot_is_the_last_way(owner_bot: Listener) -> None:
     assert OutboundMessage.objects.filter(about__startswith="incident:").count() == 2
 
 
-def test_a_dead_shop_token_is_not_told_by_the_shops_bot_alone(
+def test_what_the_shops_bot_alone_would_bring_goes_by_mail_too(
     db: Any, mailbox: Mailbox, monkeypatch: Any, settings: Any
 ) -> None:
     monkeypatch.setenv("EMAIL_URL", mailbox.url)
     adopt_environment()
-    trouble("telegram.token", "token_revoked")
+    trouble()
     assert len(mailbox.mails) == 1
-    assert OutboundMessage.objects.count() == 1, "and it waits in the outbox for a token that works"
+    assert OutboundMessage.objects.count() == 1, "and it waits in the outbox for a Telegram that answers"
+
+
+def test_a_dead_api_costs_all_chats_together_one_patience(
+    owner_bot: Listener, mailbox: Mailbox, monkeypatch: Any
+) -> None:
+    """The task has 60 s: a Telegram that swallows every call must leave time for mail."""
+    tried: list[str] = []
+
+    def swallowed(base: str, token: str, method: str, params: dict[str, str]) -> None:
+        tried.append(params["chat_id"])
+        threading.Event().wait(5)
+
+    monkeypatch.setattr(outside, "call_bot", swallowed)
+    monkeypatch.setattr(alerts, "WITHIN", 0.5)
+    monkeypatch.setenv("EMAIL_URL", mailbox.url)
+    began = time.monotonic()
+    trouble()
+    assert time.monotonic() - began < 4
+    assert (tried, len(mailbox.mails)) == (["700"], 1)
+
+
+def test_sellers_hear_what_stops_the_selling_without_buttons(owner_bot: Listener, settings: Any) -> None:
+    settings.SELLER_CHAT_IDS = [700, 801]
+    incident = trouble()
+    told = OutboundMessage.objects.get()
+    assert (int(told.chat.telegram_id), told.payload.get("reply_markup")) == (801, None)
+    Incident.objects.update(opened_at=shop_now() - timedelta(minutes=20), next_at=shop_now())
+    tend_incident(str(incident.pk))
+    assert OutboundMessage.objects.count() == 1, "reminders are for those who can mend it"
+    resolve_incident("gateway.down")
+    tend_incident(str(incident.pk))
+    assert OutboundMessage.objects.count() == 2
+    trouble("telegram.token", "token_revoked")
+    assert OutboundMessage.objects.count() == 2, "and no word of the machine"
 
 
 @pytest.mark.parametrize("url", ["smtp://host/", "http://host/?to=a@b", "smtp+tls://?to=a@b", "rubbish"])

@@ -135,3 +135,14 @@ def test_a_routine_that_stumbles_goes_on(routine: Routine, monkeypatch: Any) -> 
     routine.refresh_from_db()
     assert routine.dead_at is None
     assert routine.next_at is not None
+
+
+def test_late_goods_are_told_at_the_first_look(routine: Routine, monkeypatch: Any) -> None:
+    monkeypatch.setattr(guard, "late_goods", lambda: iter(["a", "b"]))
+    look(routine)
+    incident = Incident.objects.get(key="goods.late")
+    assert (incident.state, incident.data) == ("open", {"late": 2})
+    monkeypatch.setattr(guard, "late_goods", lambda: iter([]))
+    look(routine)
+    incident.refresh_from_db()
+    assert incident.state == "resolved"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from apps.base import heartbeats, patience, tokencopy
+from apps.base.credentials import adopt_environment, rotate
+from apps.base.environment import ROOT
 from apps.ops import observe, outside, watch
 from tests.ops.conftest import Listener
 
@@ -73,7 +79,92 @@ def test_a_worker_of_another_shop_in_the_same_checkout_is_none_of_ours() -> None
         worker.wait()
 
 
+def test_rubbish_instead_of_http_is_an_error_like_others() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            wire, _ = server.accept()
+            wire.recv(1000)
+            wire.sendall(b"rubbish\r\n\r\n")
+            wire.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(OSError, match="rubbish"):
+            outside.ping(f"http://127.0.0.1:{server.getsockname()[1]}/")
+
+
+def test_a_way_that_drips_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "WITHIN", 0.2)
+    dripping = threading.Event()
+    ways = [("mail", lambda: dripping.wait(5)), ("webhook", lambda: None)]
+    began = time.monotonic()
+    assert outside.first_that_works(ways, within=3) == "webhook"  # type: ignore[arg-type]
+    assert time.monotonic() - began < 2
+    assert outside.first_that_works(ways[1:], within=0) == "", "no time is no try"
+
+
+class TestTokens:
+    """`watch` knows the token in force when the database is gone, and nobody reads it from the file."""
+
+    @pytest.fixture
+    def rotated(self, db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> str:
+        monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path / "run"))
+        monkeypatch.setenv("FIELD_KEYS", settings.FIELD_KEYS)
+        monkeypatch.setenv("OWNER_BOT_TOKEN", "77:old")
+        monkeypatch.setenv("OWNER_CHAT_IDS", "700")
+        settings.CREDENTIALS = {**settings.CREDENTIALS, "OWNER_BOT_TOKEN": "77:old"}
+        adopt_environment()
+        rotate("OWNER_BOT_TOKEN", "78:new", actor="test")
+        return "78:new"
+
+    def test_the_one_in_force_first_then_the_environments(self, rotated: str) -> None:
+        assert outside.tokens() == ["77:old"]
+        assert tokencopy.write()
+        assert outside.tokens() == [rotated, "77:old"]
+        assert not tokencopy.write(), "nothing changed"
+
+    def test_it_is_sealed_and_private(self, rotated: str) -> None:
+        tokencopy.write()
+        assert b"new" not in tokencopy.path().read_bytes()
+        assert tokencopy.path().stat().st_mode & 0o077 == 0
+
+    @pytest.mark.parametrize("keys", ["", "rubbish", "k9:" + "A" * 43 + "="])
+    def test_another_key_opens_nothing_and_breaks_nothing(
+        self, rotated: str, monkeypatch: pytest.MonkeyPatch, keys: str
+    ) -> None:
+        tokencopy.write()
+        monkeypatch.setenv("FIELD_KEYS", keys or "k9:" + "B" * 43 + "=")
+        assert outside.tokens() == ["77:old"]
+
+    def test_watch_reads_it_without_django(self, rotated: str) -> None:
+        tokencopy.write()
+        asks = (
+            "from apps.ops import watch, outside; import sys; assert outside.tokens()[0] == '78:new';"
+            " assert 'django.db' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", asks], check=True, cwd=ROOT)
+
+
+def test_a_full_disk_stops_no_start_no_sign_of_life_and_no_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("a folder cannot be made below a file, as on a disk without room")
+    monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path / "file" / "run"))
+    patience.wait_before_start("bot", tmp_path / "file" / "run")
+    heartbeats.beat("bot")
+    assert heartbeats.silence("bot") is None
+    watch.Diary(tmp_path / "file" / "run" / "watch.jsonl").write(action="died")
+
+
 class TestDeaths:
+    def test_who_leaves_on_purpose_is_not_dead(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path))
+        assert not heartbeats.left_lately("bot", 30)
+        heartbeats.leave("bot")
+        assert heartbeats.left_lately("bot", 30)
+        os.utime(heartbeats.folder() / "bot.left", (1, 1))
+        assert not heartbeats.left_lately("bot", 30), "long ago"
+
     def test_a_leader_that_is_gone_or_another(self) -> None:
         roll = watch.Roll()
         assert roll.deaths({"worker": {10}, "bot": {11}}) == []

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django_q.cluster import Cluster, Sentinel
 
-from apps.base.heartbeats import beat
+from apps.base.heartbeats import beat, leave
 from apps.base.queue.bells import ring_by_clock
 from apps.base.queue.outside import open_places
 from apps.base.tether import die_with_parent
@@ -54,6 +54,7 @@ class StrictCluster(Cluster):
             if not self.sentinel.is_alive() and not (self.stop_event is None or self.stop_event.is_set()):
                 os._exit(3)
             time.sleep(LOOK)
+        leave("worker")
 
 
 def _ring_heartbeats() -> None:

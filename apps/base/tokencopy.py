@@ -1,0 +1,50 @@
+"""The bots' tokens in force, sealed in a file of this host: `watch` tells people by them when the database is gone.
+
+Read without Django and without settings; written by every bot process, the leader's and the standby's.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+from apps.base.environment import run_folder, value_of
+
+NAMES = ("OWNER_BOT_TOKEN", "TELEGRAM_BOT_TOKEN")
+COLUMN, PK = "watch.tokens", UUID(int=0)  # what the seal is bound to
+
+
+def path() -> Path:
+    return run_folder() / "tokens.sealed"
+
+
+def read() -> dict[str, str]:
+    """Name → token; empty when there is no copy, or FIELD_KEYS does not open it."""
+    try:
+        sealed = path().read_bytes()
+    except OSError:
+        return {}
+    from apps.base.crypto import CannotOpen, open_sealed  # watch loads the cipher only when it has something to tell
+
+    try:
+        found = json.loads(open_sealed(sealed, column=COLUMN, pk=PK, keys=value_of("FIELD_KEYS")))
+    except (CannotOpen, ValueError):
+        return {}
+    return {name: str(token) for name, token in found.items() if token}
+
+
+def write() -> bool:
+    """Copy what is in force, when it is not what the copy says. True when it was written. Raises DatabaseError, OSError."""
+    from apps.base.credentials import credential
+    from apps.base.crypto import seal
+
+    tokens = {name: token for name in NAMES if (token := credential(name))}
+    if tokens == read():
+        return False
+    path().parent.mkdir(parents=True, exist_ok=True)
+    scratch = path().with_suffix(".new")
+    scratch.touch(mode=0o600)
+    scratch.write_bytes(seal(json.dumps(tokens).encode(), column=COLUMN, pk=PK))
+    scratch.replace(path())
+    return True
