@@ -1,11 +1,13 @@
 """Incidents: the floor raises and ends them and knows when somebody must hear; a room above tells (settings.INCIDENT_TASK).
 
-One incident: one alert, reminders after 15 and 60 min while nobody has taken it, one "resolved".
+One incident: one alert, reminders after 15 and 60 min while nobody has taken it, one "resolved". Muted, its key is silent for
+hours, however often it comes and goes; what is still open then is told again.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -21,8 +23,15 @@ from apps.base.ids import uuid7
 from apps.base.queue.bells import ring
 
 log = logging.getLogger(__name__)
-audit.describe({"incident.acknowledged": "Gangguan ditangani", "incident.resolved": "Gangguan ditandai selesai"})
+audit.describe(
+    {
+        "incident.acknowledged": "Gangguan ditangani",
+        "incident.muted": "Gangguan dibisukan",
+        "incident.resolved": "Gangguan ditandai selesai",
+    }
+)
 
+MUTED = timedelta(hours=8)  # a night
 REMINDERS = (timedelta(minutes=15), timedelta(minutes=60))  # after it was opened
 
 
@@ -46,6 +55,7 @@ class Incident(Claimable):
     opened_at = models.DateTimeField("mulai", db_default=ShopNow())
     last_at = models.DateTimeField("terakhir", db_default=ShopNow())
     resolved_at = models.DateTimeField("selesai", null=True, blank=True)
+    muted_until = models.DateTimeField("dibisukan sampai", null=True, blank=True)
     told = models.PositiveSmallIntegerField("kali dikabarkan", default=0)  # the alert itself, then reminders
 
     class Meta:
@@ -75,10 +85,16 @@ def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any)
     over = {} if needs_hand else {"state": Incident.State.RESOLVED, "resolved_at": shop_now()}
     try:
         with transaction.atomic():
-            incident = Incident.objects.create(key=key, text=text, data=data, **over)
+            incident = Incident.objects.create(key=key, text=text, data=data, muted_until=_muted_until(key), **over)
             ring(Incident.BELL, incident.pk)
     except IntegrityError:  # somebody opened it between our look and our insert
         unresolved.update(times=F("times") + 1, last_at=ShopNow())
+
+
+def _muted_until(key: str) -> datetime | None:
+    """Until when somebody wants to hear nothing of `key`."""
+    muted = Incident.objects.filter(key=key, muted_until__gt=ShopNow()).order_by("-muted_until").first()
+    return muted.muted_until if muted else None
 
 
 def resolve_incident(key: str, *, actor: str = "shop") -> None:
@@ -92,6 +108,17 @@ def take_incident(pk: Any, *, actor: str) -> bool:
     """Somebody has it in hand: no more reminders. False when it is over or taken already."""
     incident = Incident.objects.filter(pk=pk, state=Incident.State.OPEN).first()
     return incident is not None and _move(incident, Incident.State.ACKNOWLEDGED, actor, next_at=None)
+
+
+def mute_incident(pk: Any, *, actor: str) -> bool:
+    """Nothing is heard of its key for MUTED. False when it is over, or silent already."""
+    with transaction.atomic():
+        open_now = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(pk=pk, muted_until__isnull=True)
+        until = shop_now() + MUTED
+        if not open_now.update(muted_until=until, next_at=until):
+            return False
+        audit.append("incident.muted", f"incident:{Incident.objects.get(pk=pk).key}", actor=actor, until=str(until))
+        return True
 
 
 def _move(incident: Incident, to: str, actor: str, **more: Any) -> bool:
@@ -111,6 +138,8 @@ def _tend(incident: Incident) -> datetime | None:
     """Tell whatever is due; returns when the next is."""
     tell = import_string(settings.INCIDENT_TASK)
     now = shop_now()
+    if incident.muted_until is not None and now < incident.muted_until:
+        return _while_muted(incident, tell)
     if incident.told == 0:
         tell(incident, "opened")
         Incident.objects.filter(pk=incident.pk).update(told=1)
@@ -119,13 +148,24 @@ def _tend(incident: Incident) -> datetime | None:
             tell(incident, "resolved")
     elif incident.state == Incident.State.RESOLVED:
         tell(incident, "resolved")
-    elif incident.state == Incident.State.OPEN and now >= _reminder_at(incident):
+    elif incident.state == Incident.State.OPEN and now >= _next_word(incident):
         tell(incident, "reminder")
         Incident.objects.filter(pk=incident.pk).update(told=F("told") + 1)
         incident.told += 1
     waits = incident.state == Incident.State.OPEN and incident.told <= len(REMINDERS)
-    return _reminder_at(incident) if waits else None
+    return _next_word(incident) if waits else None
 
 
-def _reminder_at(incident: Incident) -> datetime:
-    return incident.opened_at + REMINDERS[min(incident.told, len(REMINDERS)) - 1]
+def _while_muted(incident: Incident, tell: Callable[[Incident, str], None]) -> datetime | None:
+    """Only that it is over is told, to those who heard that it began."""
+    if incident.state != Incident.State.RESOLVED:
+        return incident.muted_until
+    if incident.told:
+        tell(incident, "resolved")
+    return None
+
+
+def _next_word(incident: Incident) -> datetime:
+    """When the next reminder is due; the end of a mute is one."""
+    at = incident.opened_at + REMINDERS[min(incident.told, len(REMINDERS)) - 1]
+    return max(at, incident.muted_until) if incident.muted_until else at

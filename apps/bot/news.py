@@ -64,9 +64,11 @@ def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
         text = render(f"alerts/_{occasion}", language, said=said, incident=incident)
     with override(language):
         take = Button(_("Kutangani"), f"incident:take:{incident.pk.hex}")
+        mute = Button(_("Bisukan 8 jam"), f"incident:mute:{incident.pk.hex}")
         over = Button(_("Selesai"), f"incident:over:{incident.pk.hex}")
-    offered = {Incident.State.OPEN: [take, over], Incident.State.ACKNOWLEDGED: [over]}
-    return Screen(text, [offered.get(Incident.State(incident.state), [])])
+    silent = [] if incident.muted_until else [mute]
+    offered = {Incident.State.OPEN: [[take, *silent], [over]], Incident.State.ACKNOWLEDGED: [[*silent, over]]}
+    return Screen(text, offered.get(Incident.State(incident.state), []))
 
 
 def tell_staff(template: str, *, about: str, **context: Any) -> None:

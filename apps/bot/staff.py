@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from apps.base.incidents import Incident, resolve_incident, take_incident
+from apps.base.incidents import Incident, mute_incident, resolve_incident, take_incident
 from apps.bot.models import Chat
 from apps.bot.news import incident_screen
 from apps.bot.router import Routes
@@ -27,14 +27,18 @@ def is_staff(chat: Chat) -> bool:
 
 
 def press_incident(verb: str, pk: UUID, *, allowed: bool, actor: str, language: str) -> tuple[str, Screen | None]:
-    """*Kutangani*: no more reminders. *Selesai*: over, and everybody who heard of it is told. What to say, what to show."""
+    """*Kutangani*: no more reminders. *Bisukan*: nothing of its kind for a night. *Selesai*: over, and everybody who heard of
+    it is told. What to say, what to show."""
     incident = Incident.objects.filter(pk=pk).first() if allowed else None
     with override(language):
-        if incident is None or verb not in ("take", "over"):
+        if incident is None or verb not in ("take", "mute", "over"):
             return _("Tombol ini sudah tidak berlaku."), None
         if verb == "take":
             take_incident(incident.pk, actor=actor)
             said = _("Baik, tidak diingatkan lagi.")
+        elif verb == "mute":
+            mute_incident(incident.pk, actor=actor)
+            said = _("Dibisukan 8 jam. Kalau sesudah itu masih terbuka, kami kabari lagi.")
         else:
             resolve_incident(incident.key, actor=actor)
             said = _("Ditandai selesai.")

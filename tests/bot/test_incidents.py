@@ -73,7 +73,7 @@ def test_who_takes_it_is_left_in_peace(shop: Shop, tono: Buyer) -> None:
     tono.presses("Kutangani")
     assert tono.toast == "Baik, tidak diingatkan lagi."
     assert Incident.objects.get().state == "acknowledged"
-    assert [b["text"] for row in tono.screen["keyboard"] for b in row] == ["Selesai"]
+    assert [b["text"] for row in tono.screen["keyboard"] for b in row] == ["Bisukan 8 jam", "Selesai"]
     shop.forward(minutes=61)
     assert len(heard(tono)) == 1
     tono.presses("Selesai")
@@ -81,6 +81,41 @@ def test_who_takes_it_is_left_in_peace(shop: Shop, tono: Buyer) -> None:
     assert Incident.objects.get().state == "resolved"
     assert heard(tono)[-1].startswith("✅ Selesai")
     assert AuditRow.objects.filter(kind__startswith="incident.").count() == 2
+
+
+def test_muted_is_silent_for_a_night_however_often_it_comes_back(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    tono.presses("Bisukan 8 jam")
+    assert tono.toast.startswith("Dibisukan 8 jam")
+    assert [b["text"] for row in tono.screen["keyboard"] for b in row] == ["Kutangani", "Selesai"]
+    shop.forward(minutes=61)
+    assert len(heard(tono)) == 1
+    resolve_incident("telegram.mode")
+    shop.settle()
+    assert [text[:1] for text in heard(tono)] == ["⚠", "✅"], "who heard that it began hears that it is over"
+    trouble()
+    shop.forward(minutes=61)
+    resolve_incident("telegram.mode")
+    shop.settle()
+    trouble()
+    shop.forward(minutes=1)
+    assert len(heard(tono)) == 2
+    shop.forward(hours=7)
+    assert len(heard(tono)) == 3, "the night is over, and it is still there"
+    shop.forward(minutes=61)
+    assert "Masih terbuka sejak" in heard(tono)[-1]
+
+
+def test_what_was_told_and_muted_is_remembered_when_the_night_is_over(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    tono.presses("Bisukan 8 jam")
+    shop.forward(hours=7, minutes=50)
+    assert len(heard(tono)) == 1
+    shop.forward(minutes=11)
+    assert len(heard(tono)) == 2
+    assert "Masih terbuka sejak" in heard(tono)[-1]
 
 
 def test_the_same_trouble_again_is_a_new_incident(shop: Shop, tono: Buyer) -> None:
