@@ -2,6 +2,7 @@
 
 import gc
 import os
+import time
 from pathlib import Path
 
 from apps.base.environment import value_of
@@ -20,6 +21,9 @@ reuse_port = False
 keepalive = 30
 timeout = 30
 graceful_timeout = 5
+drain = float(
+    value_of("AUTOORDER_DRAIN") or 0
+)  # seconds in which a load balancer may see that we stop, while we still answer
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
@@ -33,7 +37,8 @@ def when_ready(server):  # noqa: ANN001, ANN201
     end = server.handle_term
 
     def handle_term():  # noqa: ANN202
-        leave("web")  # on purpose: `watch` wakes nobody
+        leave("web")  # on purpose: `watch` wakes nobody, and /healthz/ready says 503 from here on
+        time.sleep(drain)
         end()
 
     server.handle_term = handle_term

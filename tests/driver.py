@@ -19,6 +19,7 @@ from apps.base.queue.ticker import tick
 from apps.bot.client import Telegram
 from apps.bot.newbot import change_bot
 from apps.bot.sender import desk
+from apps.bot.sender.loop import bring
 from apps.bot.sender.packing import pack
 from apps.orders.models import Order
 from apps.orders.services.review import debts_of
@@ -176,7 +177,7 @@ class Shop:
         done = []
         for message in ready:
             method, params = pack(message)
-            outcome = self.loop.run_until_complete(self.telegram.try_call(method, params))
+            outcome = self.loop.run_until_complete(bring(self.telegram, message, method, params))
             done.append(desk.Sent(message, outcome))
         if done:
             desk.turn(done, epoch=held.epoch, room=0, silent=[], urgency=3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,13 +13,24 @@ from apps.base.claims import revive
 from apps.base.incidents import Incident, resolve_incident
 from apps.bot import outbox
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
+from apps.bot.synthetic import without_synthetic
 from apps.bot.texts import plain, render
+
+
+class OfPeople(ReadOnlyAdmin):
+    """A list without what the synthetic buyer does every few minutes; `chat`: the way from a row to its chat."""
+
+    chat = "chat"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return without_synthetic(super().get_queryset(request), self.chat)
+
 
 KINDS = {"message": "pesan", "button": "tombol", "membership": "blokir atau kembali", "other": "lain"}
 
 
 @admin.register(InboundUpdate)
-class InboundUpdateAdmin(ReadOnlyAdmin):
+class InboundUpdateAdmin(OfPeople):
     list_display = ("stored_at", "update_id", "what", "outcome", "attempts", "next_at", "dead_at", "last_error")
     list_filter = (("dead_at", admin.EmptyFieldListFilter),)
     ordering = ("-id",)
@@ -38,7 +51,7 @@ class InboundUpdateAdmin(ReadOnlyAdmin):
 
 
 @admin.register(OutboundMessage)
-class OutboundMessageAdmin(ReadOnlyAdmin):
+class OutboundMessageAdmin(OfPeople):
     list_display = ("queued_at", "kind", "state", "attempts", "unknowns", "next_at", "sent_at", "problem")
     list_filter = ("state", "kind")
     ordering = ("-id",)
@@ -58,7 +71,8 @@ class OutboundMessageAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Chat)
-class ChatAdmin(ReadOnlyAdmin):
+class ChatAdmin(OfPeople):
+    chat = ""
     list_display = ("__str__", "kind", "language", "first_seen_at", "blocked_at")
     list_filter = ("kind", "language")
     ordering = ("-id",)

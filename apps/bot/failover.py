@@ -149,10 +149,8 @@ def webhook_url() -> str:
     return f"{settings.PUBLIC_URL}/telegram/webhook/"
 
 
-async def probe_webhook(client: httpx.AsyncClient) -> bool:
-    """Whether our own nonce comes back through PUBLIC_URL, at the address that Telegram was told, if it was."""
-    asked = probe.question()
-    webhook = await in_thread(wanted_webhook)
+def as_telegram_would(webhook: Webhook) -> dict[str, Any]:
+    """`url`, `headers` and `extensions` for httpx: our public address, at the IP that Telegram was told, if it was."""
     url, headers, extensions = webhook_url(), {"X-Telegram-Bot-Api-Secret-Token": webhook.secret}, {}
     if webhook.address:
         parts = urlsplit(url)
@@ -160,8 +158,15 @@ async def probe_webhook(client: httpx.AsyncClient) -> bool:
         port = f":{parts.port}" if parts.port else ""
         url = parts._replace(netloc=f"{address}{port}").geturl()
         headers["Host"], extensions["sni_hostname"] = parts.netloc, parts.hostname or ""
+    return {"url": url, "headers": headers, "extensions": extensions}
+
+
+async def probe_webhook(client: httpx.AsyncClient) -> bool:
+    """Whether our own nonce comes back through PUBLIC_URL, at the address that Telegram was told, if it was."""
+    asked = probe.question()
+    call = as_telegram_would(await in_thread(wanted_webhook))
     try:
-        answer = await client.post(url, json=asked, headers=headers, extensions=extensions)
+        answer = await client.post(**call, json=asked)
         return answer.status_code == 200 and probe.is_ours(asked, answer.json())
     except (httpx.HTTPError, ValueError):
         return False

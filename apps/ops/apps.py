@@ -7,4 +7,4 @@ class OpsConfig(AppConfig):
     verbose_name = "Operasional"
 
     def ready(self) -> None:
-        from apps.ops import certificate  # noqa: F401  (registers its health check)
+        from apps.ops import certificate, healthchecks  # noqa: F401  (they register their health checks)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.base.clock import shop_now
 from apps.base.incidents import Incident
 from apps.base.stored import Setting
+from apps.bot.synthetic import without_synthetic
 from apps.ops.alerts import tell_report
 from apps.ops.drills import everything
 from apps.ops.drills.runner import REGISTRY
@@ -60,7 +61,7 @@ def next_morning(now: datetime) -> datetime:
 def about_money(upto: datetime) -> dict[str, Any]:
     """Orders paid in the day before, their rupiah, and what sold best."""
     since = upto - timedelta(days=1)
-    paid = Order.objects.filter(paid_at__gte=since, paid_at__lt=upto)
+    paid = without_synthetic(Order.objects.filter(paid_at__gte=since, paid_at__lt=upto), "buyer")
     totals = paid.aggregate(orders=Count("pk"), rupiah=Sum("total"))
     best = paid.values("lines__name").annotate(units=Sum("lines__quantity")).order_by("-units", "lines__name")[:SHOWN]
     return {

@@ -23,10 +23,12 @@ from apps.base.audit import AuditRow
 from apps.base.clock import shop_now
 from apps.base.stored import StoredSetting
 from apps.bot.models import Chat
+from apps.bot.synthetic import without_synthetic
 from apps.orders.importing.stock import RULER
 from apps.orders.importing.tables import FORMULA
 from apps.orders.models import Category, Kind, LedgerEntry, Order, OrderLine, Payment, Product, Seat, StockUnit, Variant
 from apps.orders.states import SeatState
+from apps.orders.synthetic import real_products
 from apps.snk.models import Dispatch, Terms
 
 CHUNK = 500
@@ -124,8 +126,13 @@ def _each(rows: QuerySet[Any]) -> Iterator[Any]:
     return rows.iterator(chunk_size=CHUNK)
 
 
+def _variants_on_the_shelf() -> QuerySet[Variant]:
+    every = Variant.objects.select_related("product").order_by("product__code", "position", "id")
+    return real_products(every, "product__code")
+
+
 def _products() -> Rows:
-    for v in _each(Variant.objects.select_related("product__category").order_by("product__code", "position", "id")):
+    for v in _each(_variants_on_the_shelf().select_related("product__category")):
         p = v.product
         yield [p.code, p.name, v.price, p.description, p.category.name if p.category else "", p.terms, p.kind, v.name,
                v.duration_days, v.seats_per_unit, v.cost, p.min_quantity, p.max_quantity, p.warranty_days, p.account_fields,
@@ -134,19 +141,23 @@ def _products() -> Rows:
 
 
 def _details() -> Rows:
-    for p in _each(Product.objects.order_by("code")):
+    for p in _each(real_products(Product.objects.order_by("code"))):
         yield [p.code, p.account_fields, json.dumps(p.questions, ensure_ascii=False), p.promised_minutes, p.is_active,
                p.is_hidden, p.position]  # fmt: skip
 
 
 def _variants() -> Rows:
-    for v in _each(Variant.objects.select_related("product").order_by("product__code", "position", "id")):
+    for v in _each(_variants_on_the_shelf()):
         yield [v.product.code, v.name, v.price, v.is_active, v.content_limit, v.position]
 
 
 def _contents() -> Rows:
     """Units without seats: what every buyer of a content gets."""
-    bare = StockUnit.objects.filter(seats__isnull=True).select_related("variant__product").order_by("id")
+    bare = (
+        real_products(StockUnit.objects.filter(seats__isnull=True), "product__code")
+        .select_related("variant__product")
+        .order_by("id")
+    )
     for unit in _each(bare):
         yield [unit.variant.product.code, unit.variant.name, unit.content, unit.added_at, unit.withdrawn_at]
 
@@ -166,12 +177,12 @@ def _seats() -> Rows:
 
 
 def _customers() -> Rows:
-    for c in _each(Chat.objects.order_by("id")):
+    for c in _each(without_synthetic(Chat.objects.order_by("id"), "")):
         yield [c.telegram_id, c.name, 0, c.username, c.language, c.kind, c.first_seen_at, c.blocked_at]
 
 
 def _orders() -> Rows:
-    for o in _each(Order.objects.select_related("buyer").order_by("id")):
+    for o in _each(without_synthetic(Order.objects.select_related("buyer").order_by("id"), "buyer")):
         yield [
             o.number,
             o.buyer.telegram_id,
@@ -186,7 +197,8 @@ def _orders() -> Rows:
 
 
 def _lines() -> Rows:
-    rows = OrderLine.objects.select_related("order", "product", "variant", "renews__order").order_by("id")
+    every = OrderLine.objects.select_related("order", "product", "variant", "renews__order").order_by("id")
+    rows = real_products(every, "product__code")
     for n in _each(rows):
         answers = json.dumps(n.answers, ensure_ascii=False) if n.answers else ""
         yield [n.order.number, n.product.code, n.variant.name, n.name, n.price, n.quantity, n.state, answers, n.made_text,

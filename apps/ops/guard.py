@@ -21,7 +21,7 @@ WEIGHTS = {1: 3, 2: 5}  # level → weight of one look
 COUNTED = 100  # late goods; more are said as so many
 WELL = 2  # looks in a row until it is over
 # what raises incidents of its own, or is told by `watch`
-TOLD_ELSEWHERE = {"telegram", "gateway", "goods", "promises", "given up", "processes", "migrations"}
+TOLD_ELSEWHERE = {"buyer", "telegram", "gateway", "goods", "promises", "given up", "processes", "migrations"}
 
 
 @dataclass

@@ -5,6 +5,7 @@ They are tried in order until one works, and do not depend on what they report a
 
 from __future__ import annotations
 
+import json
 import os
 import smtplib
 import ssl
@@ -16,6 +17,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from functools import partial
 from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -25,13 +27,14 @@ from apps.base import tokencopy
 from apps.base.environment import SANDBOX_TOKEN, sandbox_url, sandbox_wanted, value_of
 
 TIMEOUT = 10.0  # seconds for one call
+ANSWER_BYTES = 100_000
 TRIES = 2
 PAUSE = 2.0  # seconds between two tries of one way
 WITHIN = 15.0  # seconds one way may take with all its tries: a server that only drips must not keep the next from being asked
 
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 
-Way = tuple[str, Callable[[str], None]]
+Way = tuple[str, Callable[[str], object]]
 
 
 def chats() -> list[str]:
@@ -68,7 +71,7 @@ def tell(text: str, *, besides: tuple[str, ...] = ()) -> str:
     return first_that_works(found, within=WITHIN * len(found))
 
 
-def first_that_works(ways: Sequence[tuple[str, Callable[[], None]]], *, within: float = WITHIN) -> str:
+def first_that_works(ways: Sequence[tuple[str, Callable[[], object]]], *, within: float = WITHIN) -> str:
     """Try each in order, twice, at most WITHIN seconds each and `within` together; the name of the one that worked, else
     empty. Never raises. A way given up may still work a moment later: people then hear twice."""
     until = time.monotonic() + within
@@ -78,7 +81,7 @@ def first_that_works(ways: Sequence[tuple[str, Callable[[], None]]], *, within: 
     return ""
 
 
-def _works(way: Callable[[], None], seconds: float) -> bool:
+def _works(way: Callable[[], object], seconds: float) -> bool:
     """Whether it worked in one of its tries. In a thread of its own, since no socket's timeout bounds a whole dialogue."""
     if seconds <= 0:
         return False
@@ -114,13 +117,18 @@ def tell_by_bot(token: str, text: str) -> None:
         raise OSError(f"the bot could not tell anybody: {type(problem).__name__}") from None  # its text holds the token
 
 
-def call_bot(base: str, token: str, method: str, params: Mapping[str, str]) -> None:
-    """One call of the Bot API. Raises OSError, without the address, which holds the token."""
+def call_bot(base: str, token: str, method: str, params: Mapping[str, str]) -> dict[str, Any]:
+    """One call of the Bot API; its `result` when that is an object. Raises OSError, without the address, which holds the token."""
     body = urlencode(params).encode()
     try:
-        post(f"{base.rstrip('/')}/bot{token}/{method}", body, "application/x-www-form-urlencoded")
+        said = post(f"{base.rstrip('/')}/bot{token}/{method}", body, "application/x-www-form-urlencoded")
     except OSError as error:
         raise OSError(f"{method}: {type(error).__name__}") from None
+    try:
+        result = json.loads(said or b"{}").get("result")
+    except (ValueError, AttributeError):
+        result = None
+    return result if isinstance(result, dict) else {}
 
 
 def mail(mailbox: str, text: str) -> None:
@@ -162,9 +170,9 @@ def telegram_base() -> str:
     return value_of("TELEGRAM_API_URL").split(",")[0].strip() or "https://api.telegram.org"
 
 
-def post(address: str, body: bytes, kind: str) -> None:
-    """POST; an answer outside 200–299 is an OSError."""
-    _open(urllib.request.Request(address, body, {"Content-Type": kind}, method="POST"))  # noqa: S310
+def post(address: str, body: bytes, kind: str) -> bytes:
+    """POST; what was answered, 100 kB at most. An answer outside 200–299 is an OSError."""
+    return _open(urllib.request.Request(address, body, {"Content-Type": kind}, method="POST"))  # noqa: S310
 
 
 def ping(address: str, timeout: float = TIMEOUT) -> None:
@@ -172,13 +180,14 @@ def ping(address: str, timeout: float = TIMEOUT) -> None:
     _open(urllib.request.Request(address), timeout)  # noqa: S310
 
 
-def _open(request: urllib.request.Request, timeout: float = TIMEOUT) -> None:
+def _open(request: urllib.request.Request, timeout: float = TIMEOUT) -> bytes:
     if not request.full_url.startswith(("https://", "http://")):
         raise ValueError("only http and https addresses are called")
     trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
     try:
         with urllib.request.urlopen(request, timeout=timeout, context=trusted) as answer:  # noqa: S310  # nosec B310: checked above
-            answer.read(1000)
+            said: bytes = answer.read(ANSWER_BYTES)
+            return said
     except HTTPError as error:
         raise OSError(f"answered {error.code}") from None
     except HTTPException as error:

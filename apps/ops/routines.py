@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 ROUTINES = {  # name → what it does; it returns when it wants to be called again
     "health": "apps.ops.guard.look_around",
+    "synthetic": "apps.ops.synthetic.walk",
+    "way": "apps.ops.wayout.try_way",
     "report": "apps.ops.daily.send_report",
 }
 AFTER_TROUBLE = timedelta(minutes=1)

@@ -12,8 +12,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from apps.base.health import Finding, examine
+from apps.base.heartbeats import left_after
 from apps.ops import metrics
 
+BORN = time.time()
 FRESH = 2.0  # seconds: however often somebody asks, the checks run this often in a process
 
 _lock = threading.Lock()
@@ -47,6 +49,8 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """503 only when this host must not get traffic; everything else is a warning with 200."""
     found = findings()
+    if left_after("web", BORN):  # of this process alone: no other could say it of us
+        found = [*found, Finding("stopping", 2, "this process was told to stop", True, {})]
     blocked = any(finding.gates and finding.level == 2 for finding in found)
     if may_see_details(request):
         body: dict[str, Any] = {f.name: f.details() for f in found}

@@ -23,7 +23,7 @@ def delivered_without_cover() -> Iterable[str]:
     made = Q(product__kind=Kind.MANUAL, made_text__isnull=True, made_file__isnull=True)
     yield from map(str, sent.filter(counted | content | made).values_list("pk", flat=True))
     paid = Sum("payments__received", filter=Q(payments__received__isnull=False))
-    short = Order.objects.filter(state__in=["paid", "delivered"]).annotate(money=paid)
+    short = Order.objects.filter(state__in=["paid", "delivered"], total__gt=0).annotate(money=paid)
     yield from short.filter(Q(money__isnull=True) | Q(money__lt=F("total"))).values_list("number", flat=True)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
+import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -34,6 +38,7 @@ def shop(tmp_path_factory: Any) -> Iterator[Live]:
         PAYMENT_POLL_EVERY="6",
         AUTOORDER_WORKERS="4",
         AUTOORDER_WEB_WORKERS="2",
+        AUTOORDER_DRAIN="2",
         AUTOORDER_LONGEST_PAUSE="0.5",  # workers die again and again here; the pause has tests of its own
     )
     made.start()
@@ -119,3 +124,34 @@ def test_owner_is_told_of_a_death_within_a_minute(shop: Live) -> None:
     shop.kill("worker")
     heard = lambda: [m for m in shop.messages(700) if "Proses worker" in m.get("text", "")]  # noqa: E731
     shop.wait(lambda: len(heard()) > before, "the owner to be told", 60)
+
+
+def test_a_web_process_told_to_stop_says_so_and_wakes_nobody(shop: Live) -> None:
+    """A load balancer gets 503 while we still answer; `watch` writes down that it left, and tells no one."""
+
+    def ready() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{shop.port}/healthz/ready", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+
+    shop.wait(lambda: ready()[0] == 200, "the web process")
+    time.sleep(3)  # watch has seen it
+    old = shop.processes()["web"]
+    os.kill(old, signal.SIGTERM)
+    assert shop.wait(lambda: "stopping" in ready()[1], "503", 2)
+    assert ready()[0] == 503
+    shop.wait(lambda: shop.processes().get("web") not in (None, old) and ready()[0] == 200, "the next web process")
+    diary = shop.shop_folder / "run/watch.jsonl"
+
+    def seen() -> list[str]:
+        last = [json.loads(line) for line in diary.read_text().splitlines()[-20:]]
+        return [row["action"] for row in last if row.get("process") == "web"]
+
+    assert shop.wait(seen, "watch", 10)[-1] == "left"
+
+
+def test_the_synthetic_buyer_gets_its_goods_on_the_real_way(shop: Live) -> None:
+    assert "sold in" in shop.manage("testbuy").stdout
+    assert shop.sql("SELECT count(*) FROM orders_order WHERE total = 0 AND state = 'delivered'")[0][0] >= 1

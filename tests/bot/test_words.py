@@ -64,7 +64,7 @@ def context(name: str) -> dict[str, Any]:
         "opens": "08.00", "closes": "22.00", "limit": 2, "least": 1, "most": 10, "free_at": AT, "number": "AO-7F3K2X",
         "kind": "Tagihan QR", "gateway": "pakasir", "said": "kunci ditolak", "why": "late", "asked": 32_000,
         "incident": SimpleNamespace(opened_at=AT, resolved_at=AT, times=3), "what": "status aneh", "where": "http://localhost:8000/admin/", "username": "",
-        "late": 3, "check": "disk", "says": "the disk is 91 % full", "day": AT,
+        "late": 3, "stage": "in", "check": "disk", "says": "the disk is 91 % full", "day": AT,
         "money": {"orders": 3, "rupiah": 96_000, "best": [(product, 2)]},
         "machine": {"incidents": 1, "still_open": ["gateway.down"], "drills_due": ["chaos"]},
     }  # fmt: skip
@@ -82,6 +82,7 @@ BRANCHES: dict[str, list[dict[str, Any]]] = {
     "cart": [{}, {"items": []}],
     "money_back": [{}, {"line": None}],
     "alerts/daily": [{}, {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}}],
+    "alerts/synthetic_failed": [{}, {"stage": "order"}, {"stage": "goods"}],
     "alerts/money_review": [{}, {"why": "double"}, {"why": "mismatch"}],
     "order": [
         {},

@@ -14,6 +14,7 @@ class Listener(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
         self.status = 200
+        self.says = b""
         super().__init__(("127.0.0.1", 0), Answering)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -30,6 +31,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
         self.server.heard.append((self.path, body))
         self.send_response(self.server.status)
         self.end_headers()
+        self.wfile.write(self.server.says)
 
     do_GET = do_POST  # noqa: N815
 

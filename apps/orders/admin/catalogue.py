@@ -31,6 +31,7 @@ from apps.orders.admin.stock import stock_link
 from apps.orders.importing.products import check_products, import_products, prices_before
 from apps.orders.importing.tables import BadFile, decode, is_workbook
 from apps.orders.models import Category, Kind, Product, StockUnit, Variant
+from apps.orders.synthetic import real_products
 
 CODE_NEEDS = "Hanya huruf, angka, - dan _, tanpa spasi."
 WORKBOOK = b"xlsx;base64,"  # before a workbook in the confirmation's text
@@ -121,7 +122,7 @@ class ProductAdmin(ModelAdmin):
     change_list_template = "admin/shop/product_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        return super().get_queryset(request).prefetch_related("variants__product")
+        return real_products(super().get_queryset(request)).prefetch_related("variants__product")
 
     @admin.display(description="Harga")
     def prices(self, product: Product) -> str:

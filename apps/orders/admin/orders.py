@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context
+from apps.bot.synthetic import without_synthetic
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.models import Order, OrderLine, Payment
 from apps.orders.services import delivery, payment, review
@@ -130,7 +131,7 @@ class OrderAdmin(ReadOnlyAdmin):
     change_form_template = "admin/shop/order.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        return super().get_queryset(request).prefetch_related("lines", "payments")
+        return without_synthetic(super().get_queryset(request), "buyer").prefetch_related("lines", "payments")
 
     @admin.display(description="Produk")
     def bought(self, order: Order) -> str:

@@ -20,6 +20,7 @@ from apps.orders.importing.tables import BadFile
 from apps.orders.models import Kind, Seat, StockUnit, Variant
 from apps.orders.services import holders
 from apps.orders.services.stock import count_up_to, needs_seats, withdraw_unit
+from apps.orders.synthetic import real_products
 
 SAMPLE = 10
 COUNTED = 1_000
@@ -46,6 +47,9 @@ class VariantAdmin(ReadOnlyAdmin):
     list_filter = ("product__kind", "product__category")
     search_fields = ("product__name", "product__code", "name")
     list_select_related = ("product",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
+        return real_products(super().get_queryset(request), "product__code")
 
     @admin.display(description="Nama", ordering="product__name")
     def called(self, variant: Variant) -> str:
@@ -118,6 +122,9 @@ class StockUnitAdmin(ReadOnlyAdmin):
     list_select_related = ("variant__product",)
     fields = ("variant", "added_at", "withdrawn_at")
     actions = ("withdraw",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StockUnit]:
+        return real_products(super().get_queryset(request), "product__code")
 
     @admin.display(description="Isi")
     def short_id(self, unit: StockUnit) -> str:

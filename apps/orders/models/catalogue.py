@@ -98,7 +98,6 @@ class Variant(models.Model):
         ordering = ["position", "price", "id"]
         constraints = [
             models.UniqueConstraint(fields=["product", "name"], name="variant_once"),
-            models.CheckConstraint(condition=Q(price__gt=0), name="variant_price"),
         ]
 
     def __str__(self) -> str:

@@ -78,7 +78,7 @@ class OrderLine(Claimable):
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=110)  # as it was called when it was bought
-    price = models.PositiveIntegerField()  # rupiah for one
+    price = models.PositiveIntegerField()  # rupiah for one; 0 is the synthetic buyer's
     quantity = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=14, choices=LineState, default=LineState.WAITING)
     content = models.ForeignKey(StockUnit, null=True, on_delete=models.PROTECT, related_name="+")
@@ -113,7 +113,7 @@ class OrderLine(Claimable):
         ]
         constraints = [
             models.UniqueConstraint(fields=["order", "variant"], name="line_once"),
-            models.CheckConstraint(condition=Q(quantity__gte=1, price__gt=0), name="line_amounts"),
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="line_amounts"),
         ]
 
     @property

@@ -12,9 +12,10 @@ from apps.base import audit
 from apps.base.clock import shop_now
 from apps.base.queue.bells import ring
 from apps.bot.models import Chat
+from apps.bot.synthetic import is_synthetic
 from apps.orders.gateways.registry import first_ready
 from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment
-from apps.orders.services import durations, front, limits, stock
+from apps.orders.services import durations, front, limits, payment, stock
 from apps.orders.services.limits import Refusal, Wanted
 
 QRIS_LEAST = 500  # rupiah, the gateway's own limit
@@ -27,6 +28,8 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
     The caller holds the lock on `buyer`. Raises Refusal (limits, not for sale, no gateway) and stock.SoldOut.
     """
     now = shop_now()
+    if is_synthetic(buyer):
+        return _give(buyer, basket, now)
     gateway = first_ready()
     if gateway is None:
         raise Refusal("no_gateway")
@@ -40,29 +43,40 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
             buyer=buyer, total=total, created_at=now, expires_at=now + hold, next_at=now + hold
         )
         _hold_lines(order, basket)
-        payment = Payment.objects.create(
+        opened = Payment.objects.create(
             order=order, gateway=gateway.slug, reference=order.number, amount=total, created_at=now, next_at=now
         )
         CartItem.objects.filter(chat=buyer, variant__in=[wanted.variant.pk for wanted in basket]).delete()
         audit.append("order.placed", f"order:{order.number}", actor=f"chat:{buyer.pk}", at=now, total=total)
-        ring(Payment.BELL, payment.pk)
+        ring(Payment.BELL, opened.pk)
+    return order
+
+
+def _give(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> Order:
+    """The synthetic buyer's order: free, paid at once, and from there on like any other. No audit: nobody decided it."""
+    with transaction.atomic():
+        refuse(buyer, basket, now)
+        order = Order.objects.create(buyer=buyer, total=0, created_at=now, expires_at=now, next_at=None)
+        _hold_lines(order, basket)
+        payment.settle_free(order_id=order.pk)
     return order
 
 
 def refuse(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> None:
     """Raises Refusal for what could not be ordered now. Also asked before the buyer answers questions for nothing."""
-    if front.SHOP_CLOSED.get() and any(wanted.renews is None for wanted in basket):
+    if front.SHOP_CLOSED.get() and not is_synthetic(buyer) and any(wanted.renews is None for wanted in basket):
         raise Refusal("shop_closed", note=front.CLOSED_NOTE.get())
     if not basket:
         raise Refusal("cart_empty")
     for wanted in basket:
-        _refuse_unsellable(wanted)
+        _refuse_unsellable(wanted, free=is_synthetic(buyer))
     limits.check(buyer, basket, now)
 
 
-def _refuse_unsellable(wanted: Wanted) -> None:
+def _refuse_unsellable(wanted: Wanted, *, free: bool) -> None:
+    """`free`: what costs nothing, and only that, is the synthetic buyer's."""
     variant, product = wanted.variant, wanted.variant.product
-    if not (variant.is_active and product.is_active):
+    if not (variant.is_active and product.is_active) or (variant.price == 0) is not free:
         raise Refusal("not_for_sale", product=product.name)
     if wanted.renews is None and not product.min_quantity <= wanted.quantity <= product.max_quantity:
         raise Refusal("quantity_limits", product=product.name, least=product.min_quantity, most=product.max_quantity)

@@ -155,7 +155,8 @@ def record_sent(order_id: Any, line_id: Any = None) -> None:
             return
         post_delivered(order, sum(line.amount for line in arrived))
         resolve_incident(f"undeliverable.{order.number}")
-        audit.append("goods.sent", f"order:{order.number}", at=now, lines=len(arrived))
+        if order.total:
+            audit.append("goods.sent", f"order:{order.number}", at=now, lines=len(arrived))
         for payment in order.payments.filter(state=PaymentState.CONFIRMED, review=""):
             messages.close_invoice(payment, "invoice_paid")
         complete(order)

@@ -98,11 +98,17 @@ def _seats_gone(lines: list[OrderLine]) -> str:
     return ""
 
 
-def _pay_order(order: Order, lines: list[OrderLine], payment: Payment, now: datetime) -> None:
+def settle_free(*, order_id: Any) -> None:
+    """An order that costs nothing is paid as it is placed; the caller's transaction."""
+    order, _ = lock_order(order_id)
+    _pay_order(order, lines_of(order), None, shop_now())
+
+
+def _pay_order(order: Order, lines: list[OrderLine], payment: Payment | None, now: datetime) -> None:
     move(order, ORDER, OrderState.PAID, paid_at=now, next_at=None)
     stock.sell(lines, now)
     delivery.allocate(order, lines, now)
-    if any(line.state == LineState.BY_HAND for line in lines):
+    if payment is not None and any(line.state == LineState.BY_HAND for line in lines):
         messages.close_invoice(payment, "invoice_paid")
     spread_news(order, lines)
 

@@ -1,0 +1,58 @@
+"""`testbuy`: the synthetic buyer buys now."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.db import DatabaseError
+
+from apps.base.clock import shop_now
+from apps.base.commands import ShopCommand, UsedWrongly
+from apps.ops import synthetic
+from apps.orders.states import OrderState
+
+STAGES = {
+    "in": "its messages do not come in: is the web process up, and does PUBLIC_URL lead to it?",
+    "order": "no order came of it: see the logs of web and worker",
+    "goods": "its goods did not go out: see the logs of bot and worker",
+}
+
+
+class Command(ShopCommand):
+    help = "Have the synthetic buyer buy now, on the real way, and wait for its goods. Exit 1 when they do not come."
+    example = "manage.py testbuy"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--rehearse",
+            action="store_true",
+            help="only in this process, and undo it: can this code sell on these tables?",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        began = time.monotonic()
+        try:
+            if options["rehearse"]:
+                synthetic.rehearse()
+            else:
+                self.buy()
+        except synthetic.CannotBuy as broken:
+            self.stderr.write(f"The synthetic buyer could not buy: {STAGES[str(broken)]}")
+            raise SystemExit(1) from broken
+        except DatabaseError as error:
+            raise UsedWrongly(f"The tables are not as this code believes: {str(error).splitlines()[0]}") from error
+        self.stdout.write(f"sold in {time.monotonic() - began:.2f} s{' and undone' if options['rehearse'] else ''}")
+
+    def buy(self) -> None:
+        since = shop_now()
+        synthetic.buy(synthetic.deliver)
+        until = time.monotonic() + synthetic.PATIENCE.total_seconds()
+        while True:
+            order = synthetic.order_since(since)
+            if order is not None and order.state == OrderState.DELIVERED:
+                return
+            if time.monotonic() > until:
+                raise synthetic.CannotBuy("order" if order is None else "goods")
+            time.sleep(0.1)
