@@ -24,6 +24,10 @@ esac
 git_here rev-parse -q --verify HEAD >/dev/null 2>&1 || stop "Run it in a clone of the project (git clone …), so that updates can come."
 lock
 need_room 2000 /
+shop_is_here() { [ -e "$DATA/moved-in" ]; }
+if shop_is_here && [ "$(basename "$(readlink -f "$CURRENT")")" != "$(release_of HEAD)" ]; then
+    stop "autoorder $(basename "$(readlink -f "$CURRENT")") runs here and this clone is another version. Update first: sh deploy/update.sh"
+fi
 
 value_in_force() { # NAME
     [ ! -e "$SETTINGS" ] || sed -n "s/^$1=//p" "$SETTINGS" | tail -1
@@ -56,8 +60,10 @@ token=${token:-$(value_in_force TELEGRAM_BOT_TOKEN)}
 printf '%s' "$token" | grep -Eq '^[0-9]{5,}:[A-Za-z0-9_-]{20,}$' || stop "That is no bot token: it looks like 123456789:AAE…, from @BotFather."
 ask owner "3. Your numeric Telegram id (ask @userinfobot)" "$(value_in_force OWNER_CHAT_IDS)"
 printf '%s' "$owner" | grep -Eq '^-?[0-9]+(,-?[0-9]+)*$' || stop "\"$owner\" is no numeric id, such as 123456789."
-ask_secret password "4. A password for the dashboard, 10 characters or more$([ ! -e "$DATA/shop" ] || echo ' (Enter: keep it)')"
-[ -n "$password" ] || [ -e "$DATA/shop" ] || stop "The dashboard needs a password of 10 characters or more."
+has_login=
+if shop_is_here && [ -n "$(as_postgres psql -qAtd autoorder -c 'SELECT 1 FROM auth_user WHERE is_superuser LIMIT 1' 2>/dev/null)" ]; then has_login=yes; fi
+ask_secret password "4. A password for the dashboard, 10 characters or more${has_login:+ (Enter: keep it)}"
+[ -n "$password$has_login" ] || stop "The dashboard needs a password of 10 characters or more."
 [ -z "$password" ] || [ "${#password}" -ge 10 ] || stop "The password is too short: 10 characters or more."
 
 say "Installing Debian's packages …"
@@ -82,7 +88,7 @@ say "Setting up the database …"
 prepare_database
 
 if [ ! -e "$SETTINGS" ]; then
-    if grep -q '^TELEGRAM_BOT_TOKEN=.' "$SOURCE/.env" 2>/dev/null; then
+    if [ -e "$SOURCE/.env" ] && { [ -d "$SOURCE/var/shop" ] || grep -q '^TELEGRAM_BOT_TOKEN=.' "$SOURCE/.env"; }; then
         install -m 0640 -o root -g autoorder "$SOURCE/.env" "$SETTINGS" # the keys of the shop that was tried out
     else
         (cd "$CURRENT" && AUTOORDER_ENV_FILE=$SETTINGS .venv/bin/python -c 'from apps.base.environment import ensure_env_file; ensure_env_file()')
@@ -101,13 +107,19 @@ END
 chown root:autoorder "$SETTINGS"
 chmod 0640 "$SETTINGS"
 
-systemctl stop autoorder.target $UNITS 2>/dev/null || true
+if [ -n "$password" ]; then
+    printf '%s\n' "$password" | manage_as_root "$name" prepare --try-password || stop "Choose another password, and run this again. Nothing was stopped."
+fi
+if systemctl -q is-active autoorder.target; then
+    trap 'systemctl start autoorder.target' EXIT # whatever goes wrong from here on, the shop runs again
+    systemctl stop autoorder.target $UNITS
+fi
 say "Making the tables …"
 manage_as_root "$name" migrate --verbosity 0 || stop "The tables could not be made; see above."
 if [ -d "$SOURCE/var/shop" ] && [ ! -e "$DATA/moved-in" ]; then
     flock -n "$SOURCE/var/shop/up.lock" true || stop "The try-out still runs: stop it first (Ctrl-C in its window), then run this again."
     say "Moving the shop that was tried out here …"
-    (cd "$CURRENT" && .venv/bin/python -m apps.ops.moving "$SOURCE/var/shop" "$DATA/shop") || stop "It could not be moved; the try-out is untouched. See above."
+    (cd "$CURRENT" && AUTOORDER_ENV_FILE=$SETTINGS .venv/bin/python -m apps.ops.moving "$SOURCE/var/shop" "$DATA/shop") || stop "It could not be moved; the try-out is untouched. See above."
     chown -R autoorder:autoorder "$DATA/shop"
 fi
 touch "$DATA/moved-in" # a later try-out in this clone never overwrites the shop
@@ -117,14 +129,17 @@ install -D -m 0644 "$CURRENT/deploy/systemd/journald.conf" /etc/systemd/journald
 systemctl restart systemd-journald
 systemctl -q enable autoorder.target $UNITS
 systemctl start autoorder.target
+trap - EXIT
 
 # The web server: a certificate of our own making until certbot has one, so that it can start at all.
 if [ -n "$domain" ]; then
     say "Setting up nginx for $domain …"
+    admin=$(value_in_force ADMIN_PATH | sed 's#^/*##; s#/*$##')
+    admin=${admin:-admin}/
     keys=/etc/letsencrypt/live/$domain
     own=/etc/autoorder/tls
     site() { # CERTIFICATE KEY
-        sed "s#@DOMAIN@#$domain#g; s#@CERTIFICATE@#$1#; s#@KEY@#$2#" "$CURRENT/deploy/nginx/autoorder.conf" >/etc/nginx/sites-available/autoorder
+        sed "s#@DOMAIN@#$domain#g; s#@ADMIN@#/$admin#; s#@CERTIFICATE@#$1#; s#@KEY@#$2#" "$CURRENT/deploy/nginx/autoorder.conf" >/etc/nginx/sites-available/autoorder
         ln -sf ../sites-available/autoorder /etc/nginx/sites-enabled/autoorder
         nginx -tq && systemctl reload-or-restart nginx
     }
@@ -139,11 +154,17 @@ if [ -n "$domain" ]; then
     [ ! -e "$keys/fullchain.pem" ] || site "$keys/fullchain.pem" "$keys/privkey.pem"
 fi
 
-ssh_port=$(sshd -T 2>/dev/null | awk '$1 == "port" { print $2; exit }' || true)
-if ufw allow "${ssh_port:-22}/tcp" >/dev/null 2>&1 && ufw allow 80/tcp >/dev/null 2>&1 && ufw allow 443/tcp >/dev/null 2>&1 && ufw --force enable >/dev/null 2>&1 && ufw status | grep -q '^Status: active'; then
-    say "The firewall lets in ports ${ssh_port:-22}, 80 and 443 only."
+# every port sshd listens on, and the one this very session came by
+ports=$({ sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }'; echo "${SSH_CONNECTION-}" | awk '{ print $4 }'; } | grep -E '^[0-9]+$' | sort -un | tr '\n' ' ' || true)
+ports=${ports:-22 }
+firewall() {
+    for port in $ports 80 443; do ufw allow "$port/tcp" || return 1; done
+    ufw --force enable && ufw status | grep -q '^Status: active'
+}
+if firewall >/dev/null 2>&1; then
+    say "The firewall lets in ports ${ports}80 and 443 only."
 else
-    say "The firewall could not be switched on here (ufw). Close all ports but ${ssh_port:-22}, 80 and 443 at your provider."
+    say "The firewall could not be switched on here (ufw). Close all ports but ${ports}80 and 443 at your provider."
 fi
 
 say "Starting …"
@@ -152,13 +173,9 @@ autoorder health --quiet || true
 [ -z "${certificate_missing-}" ] || say "There is no certificate yet (the reason stands in /tmp/autoorder-certbot.log). Does $domain point to this machine? Until then updates come by polling. Run this again when it does."
 address=$(hostname -I 2>/dev/null | awk '{ print $1 }')
 say "autoorder $name runs, and starts again with the machine."
-if [ -n "$domain" ]; then
-    echo "  Dashboard             https://$domain/$(value_in_force ADMIN_PATH | sed 's#^/*##')${domain:+admin/}" | sed 's#admin/admin/#admin/#'
-    echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"
-else
-    echo "  Dashboard             from your own computer: ssh -L 8000:/run/autoorder/web.sock root@${address:-ADDRESS}"
-    echo "                        then open http://localhost:8000/admin/"
-fi
+echo "  Dashboard             from your own computer: ssh -L 8000:/run/autoorder/web.sock root@${domain:-${address:-ADDRESS}}"
+echo "                        then open http://localhost:8000/${admin:-admin/}  (not on the internet before logins have a second factor)"
+[ -z "$domain" ] || echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"
 echo "  Login                 owner, with the password you gave"
 echo "  Commands              autoorder health, autoorder importproducts - < produk.csv, …"
 echo "  Logs                  journalctl -u 'autoorder-*' -f"

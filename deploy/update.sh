@@ -4,15 +4,32 @@
 #
 #   git pull && sh deploy/update.sh          sh deploy/update.sh v1.2
 #
-# Dump first, the new environment beside the old, migrations tried on a copy with the old code looking at it, then the switch
-# (a few seconds in which webhooks are told to come again), then two minutes of health. What is not well goes back by itself.
+# Dump first, the new environment beside the old, migrations tried on a copy where both codes must sell, then the switch (a few
+# seconds in which webhooks are told to come again), then two minutes of health. What is not well goes back by itself. It goes
+# on when the terminal is lost: its words stand in /var/log/autoorder-update-….log.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/database.sh"
 
-case "${1-}" in --help | -h) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1-}" in --help | -h) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ "$(id -u)" = 0 ] || stop "Updating needs root: sudo sh deploy/update.sh"
 [ -L "$CURRENT" ] || stop "autoorder is not installed here: run deploy/install.sh first."
+
+if [ -z "${AUTOORDER_UPDATE_LOG-}" ]; then
+    log=/var/log/autoorder-update-$(date +%Y%m%d-%H%M%S).log
+    : >"$log"
+    AUTOORDER_UPDATE_LOG=$log setsid sh "$0" "$@" >"$log" 2>&1 </dev/null &
+    work=$!
+    trap 'printf "\nThe update goes on without you. See it by: tail -f %s\n" "$log"; exit 130' INT HUP TERM
+    tail -n +1 -f --pid="$work" "$log" & # in the background, so that the trap is heard at once
+    seen=$!
+    code=0
+    wait "$work" || code=$?
+    wait "$seen" || true
+    ls -1t /var/log/autoorder-update-*.log | tail -n +11 | xargs -r rm --
+    exit "$code"
+fi
+
 WATCHED=${AUTOORDER_UPDATE_SECONDS:-120} # seconds of health before the update counts
 TRIAL=autoorder_trial
 lock
@@ -35,9 +52,23 @@ rm -f "$dump"
 mv "$dump.new" "$dump"
 
 say "3/5 Migrations, tried on a copy …"
-drop_trial() { as_postgres dropdb --if-exists --force "$TRIAL" >/dev/null 2>&1 || true; }
-trap drop_trial EXIT
-drop_trial
+notes=$(mktemp -d)
+switched=
+over() {
+    trap '' INT HUP TERM
+    systemctl start autoorder-watch 2>/dev/null || true # it rests during the switch only
+    as_postgres dropdb --if-exists --force "$TRIAL" >/dev/null 2>&1 || true
+    rm -rf "$notes"
+}
+interrupted() {
+    trap '' INT HUP TERM
+    [ -z "$switched" ] || go_back "The update was interrupted."
+    stop "Interrupted: $old runs on, and nothing was changed that it does not understand." 1
+}
+trap over EXIT
+trap interrupted INT HUP TERM
+
+as_postgres dropdb --if-exists --force "$TRIAL" >/dev/null 2>&1 || true
 as_postgres createdb -O autoorder_admin -T template0 -E UTF8 --locale=C.UTF-8 "$TRIAL"
 as_postgres pg_restore --no-comments -d "$TRIAL" <"$dump" || stop "The dump $dump does not load: nothing was changed."
 grant_rights "$TRIAL"
@@ -45,29 +76,51 @@ trial_url=postgres://autoorder_admin@%2Fvar%2Frun%2Fpostgresql/$TRIAL
 on_trial() { # NAME WORDS…
     DATABASE_URL=$trial_url DATABASE_ADMIN_URL=$trial_url manage_as_root "$@"
 }
+worse() { # BEFORE AFTER: prints what became worse; fails when anything did
+    "$RELEASES/$new/.venv/bin/python" "$RELEASES/$new/deploy/worse.py" "$notes/$1" "$notes/$2"
+}
+books() { # NOTE NAME: what was wrong before the update does not stand in its way
+    on_trial "$2" checkinvariants --json >"$notes/$1" 2>/dev/null || true
+}
+knows_testbuy() { [ -e "$RELEASES/$1/apps/ops/management/commands/testbuy.py" ]; }
+
+books before "$old"
 on_trial "$new" migrate --verbosity 0 || stop "The migrations of $new fail on this shop's data: nothing was changed. $old runs on."
-on_trial "$new" checkinvariants >/dev/null || stop "After the migrations of $new the books are wrong: nothing was changed. See: autoorder checkinvariants"
-on_trial "$old" checkinvariants >/dev/null || stop "$old does not understand the tables of $new, so that there would be no way back: nothing was changed."
-drop_trial
-trap - EXIT
+books after "$new"
+worse before after || stop "After the migrations of $new the books are wrong (above): nothing was changed."
+on_trial "$new" testbuy --rehearse >/dev/null || stop "$new cannot sell on this shop's data: nothing was changed. $old runs on."
+books back "$old"
+worse before back || stop "$old does not understand the tables of $new, so that there would be no way back: nothing was changed."
+if knows_testbuy "$old"; then
+    on_trial "$old" testbuy --rehearse >/dev/null || stop "$old cannot sell on the tables of $new, so that there would be no way back: nothing was changed."
+fi
+as_postgres dropdb --force "$TRIAL"
 
 restart() {
-    switched=$(date +%s)
     systemctl stop autoorder-watch # nobody is called for what we end ourselves
     systemctl restart autoorder-web autoorder-worker autoorder-bot 2>/dev/null || true # what does not start shows in its health
     systemctl start autoorder-watch
 }
 
-# True when every unit stays up and this host may get traffic, for $WATCHED seconds after a start of at most 30.
+# True when every unit stays up, this host may get traffic and nothing fails that did not before, for $WATCHED seconds after a
+# start of at most 30.
 stays_well() {
     wait_ready 30 || return 1
+    [ -z "$sells" ] || autoorder testbuy || autoorder testbuy || return 1
     before=$(restarts)
     bad=0
+    sick=0
+    next=$(($(date +%s) + 20)) # a shop that has just started has not seen everything yet
     until_second=$(($(date +%s) + WATCHED))
     while [ "$(date +%s)" -lt "$until_second" ]; do
         sleep 2
         if all_active && ready; then bad=0; else bad=$((bad + 1)); fi
-        [ "$bad" -lt 3 ] && [ "$(($(restarts) - before))" -lt 3 ] || return 1
+        if [ "$(date +%s)" -ge "$next" ]; then
+            next=$(($(date +%s) + 10))
+            autoorder health --json >"$notes/health" 2>/dev/null || true
+            if worse well health; then sick=0; else sick=$((sick + 1)); fi
+        fi
+        [ "$bad" -lt 3 ] && [ "$sick" -lt 3 ] && [ "$(($(restarts) - before))" -lt 3 ] || return 1
     done
 }
 
@@ -77,9 +130,24 @@ restarts() {
     echo "$sum"
 }
 
-switched=$(date +%s)
+go_back() { # WHY
+    trap '' INT HUP TERM
+    say "$1 Going back to $old …"
+    journalctl -q --no-pager -n 15 -o cat -u 'autoorder-*' --since "@$switched" || true
+    switch_to "$old"
+    restart
+    if WATCHED=10 && stays_well; then
+        stop "The update failed; $old runs again, on the tables of $new, and nothing was lost. What $new said stands above and in: journalctl -u 'autoorder-*'" 1
+    fi
+    stop "The update failed and $old does not come up either. The dump from before: $dump. Look: systemctl status 'autoorder-*'" 1
+}
+
 say "4/5 The switch …"
+autoorder health --json >"$notes/well" 2>/dev/null || true
+sells=
+if autoorder testbuy >/dev/null 2>&1; then sells=yes; fi
 manage_as_root "$new" migrate --verbosity 0 || stop "The migrations failed on the real database, though not on the copy. $old runs on; look at the message above." 1
+switched=$(date +%s)
 switch_to "$new"
 say "5/5 Watching its health for $WATCHED s …"
 if autoorder prepare >/dev/null && restart && stays_well; then
@@ -90,12 +158,4 @@ if autoorder prepare >/dev/null && restart && stays_well; then
     say "autoorder $new runs. The dump from before: $dump"
     exit 0
 fi
-
-say "$new is not well. Going back to $old …"
-journalctl -q --no-pager -n 15 -o cat -u 'autoorder-*' --since "@$switched" >&2 || true
-switch_to "$old"
-restart
-if WATCHED=10 && stays_well; then
-    stop "The update failed; $old runs again, on the tables of $new, and nothing was lost. What $new said stands above and in: journalctl -u 'autoorder-*'" 1
-fi
-stop "The update failed and $old does not come up either. The dump from before: $dump. Look: systemctl status 'autoorder-*'" 1
+go_back "$new is not well."

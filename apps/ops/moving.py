@@ -2,7 +2,7 @@
 
 Data only, into tables freshly made: a dump of a newer PostgreSQL does not load into an older one, rows do. The try-out's
 database and files are read and left as they are. Runs as root, who reaches the new database as the user postgres.
-Standard library only.
+No settings and no Django set up.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ import pwd
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from uuid import UUID
 
 from apps.base import embedded
+from apps.base.crypto import CannotOpen, open_sealed
+from apps.base.environment import value_of
 
 TABLES = """
 SELECT format('%I', table_name), string_agg(format('%I', column_name), ', ' ORDER BY ordinal_position)
@@ -27,6 +31,10 @@ SELECT format('SELECT setval(%L, %s);', schemaname || '.' || sequencename, last_
 FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL
 """
 SCHEMA = "SELECT string_agg(app || '.' || name, ',' ORDER BY app, name) FROM django_migrations"
+
+
+TAKEN = "SELECT (SELECT count(*) FROM orders_order) + (SELECT count(*) FROM orders_stockunit) + (SELECT count(*) FROM bot_chat)"
+SEALED = "SELECT id, encode(value, 'hex') FROM base_credential ORDER BY id"
 
 
 class CannotMove(Exception):
@@ -73,6 +81,9 @@ def move_tables(cluster: embedded.Cluster) -> int:
         raise CannotMove(
             "The try-out and this version have different tables: start the try-out once with `make run` first."
         )
+    if ask_target(TAKEN) != "0":
+        raise CannotMove("The installed shop has orders, stock or buyers of its own: nothing is moved over them.")
+    refuse_other_keys(ask(SEALED))
     tables = [line.split("|", 1) for line in ask(TABLES)]
     loader = subprocess.Popen(target("-1"), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)  # noqa: S603
     assert loader.stdin is not None  # noqa: S101  # nosec B101
@@ -89,6 +100,18 @@ def move_tables(cluster: embedded.Cluster) -> int:
     if loader.wait():
         raise CannotMove("A table could not be moved; the new database is as it was.")
     return len(tables)
+
+
+def refuse_other_keys(rows: Sequence[str]) -> None:
+    """Each row `id|hex` of a sealed column must open with the installed shop's FIELD_KEYS."""
+    for row in rows:
+        pk, _, sealed = row.partition("|")
+        try:
+            open_sealed(bytes.fromhex(sealed), column="credential.value", pk=UUID(pk), keys=value_of("FIELD_KEYS"))
+        except (CannotOpen, ValueError) as error:
+            raise CannotMove(
+                "The try-out's goods do not open with the FIELD_KEYS of /etc/autoorder/env: put those of its .env there first."
+            ) from error
 
 
 def move_files(old: Path, new: Path) -> None:

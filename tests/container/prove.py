@@ -164,6 +164,19 @@ class Proof:
         self.machine.sh("cd /root/autoorder && sh deploy/install.sh", text="\n\n\n\n", seconds=900)
         assert self.machine.sh("sha256sum /etc/autoorder/env").stdout == before, "a second install changed the settings"
         say(f"install.sh a second time: settings as before; a sale: {self.buy():.1f} s")
+        started = self.machine.sh("systemctl show -P ActiveEnterTimestamp autoorder-web").stdout
+        weak = self.machine.sh(
+            "cd /root/autoorder && sh deploy/install.sh", text="\n\n\n1234567890\n", check=False, seconds=900
+        )
+        assert weak.returncode == 2, weak.stdout
+        assert "another password" in weak.stderr, weak.stderr
+        self.commit("echo >> README.md")
+        other = self.machine.sh("cd /root/autoorder && sh deploy/install.sh", text="\n\n\n\n", check=False)
+        assert other.returncode == 2, other.stdout
+        assert "deploy/update.sh" in other.stderr, other.stderr
+        self.machine.sh("cd /root/autoorder && git reset -q --hard HEAD~1")
+        assert self.machine.sh("systemctl show -P ActiveEnterTimestamp autoorder-web").stdout == started
+        say("install.sh with a weak password, and from another version: refused, and nothing was stopped")
 
     def look_around(self) -> None:
         """Rights, checksums, roles, and what systemd thinks of the units."""
@@ -210,7 +223,12 @@ class Proof:
         self.machine.sh("systemctl stop autoorder-web")
         assert self.machine.sh(f"{curl}/telegram/webhook/ -X POST -d x").stdout == "503"
         self.machine.sh("systemctl start autoorder-web")
-        say("nginx: 200, 401, 413, and 503 while the shop is down")
+        address = self.machine.sh("hostname -I").stdout.split()[0]
+        outside = curl.replace("127.0.0.1", address)
+        assert self.machine.sh(f"{outside}/admin/login/").stdout == "403", "the dashboard is open to everybody"
+        assert self.machine.sh(f"{outside}/healthz/live").stdout == "200"
+        assert self.machine.sh(f"{curl}/admin/login/").stdout == "200"
+        say("nginx: 200, 401, 413, 503 while the shop is down, and 403 for the dashboard from elsewhere")
 
     def reboot(self) -> None:
         self.machine.power_off()
@@ -287,6 +305,17 @@ class Proof:
         )
         assert poller.longest < 30
 
+    def update_without_a_terminal(self) -> None:
+        """Its SSH line breaks half-way: it goes on all the same."""
+        old = self.release()
+        self.commit("echo '# another harmless change' >> README.md")
+        lost = "cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 setsid sh deploy/update.sh >/dev/null 2>&1 & sleep 15; kill -HUP $!; sleep 1; kill -0 $! 2>/dev/null && echo alive"
+        assert "alive" not in self.machine.sh(lost, check=False).stdout
+        took = self.machine.wait(lambda: self.release() != old, "the update to go on", 300)
+        log = "cat $(ls -1t /var/log/autoorder-update-*.log | head -1)"
+        self.machine.wait(lambda: f"autoorder {self.release()} runs" in self.machine.sh(log).stdout, "its end", 120)
+        say(f"update.sh whose terminal was lost: went on, switched {took:.0f} s later; a sale: {self.buy():.1f} s")
+
     def failing_update(self, what: str, change: str, *, starts: bool) -> None:
         """`starts`: it is only found out by running it."""
         old = self.release()
@@ -297,9 +326,9 @@ class Proof:
             )
         assert done.returncode, f"{what}: the update says that it went well\n{done.stdout}"
         assert self.release() == old, f"{what}: it stayed on the bad release"
-        assert ("nothing was changed" in done.stderr) is not starts, done.stderr
+        assert ("nothing was changed" in done.stdout) is not starts, done.stdout
         self.machine.sh("cd /root/autoorder && git reset -q --hard HEAD~1")
-        last = done.stderr.strip().splitlines()[-1]
+        last = done.stdout.strip().splitlines()[-1]
         say(
             f"{what}: went back to {old}; longest time without an answer {poller.longest:.1f} s; a sale: {self.buy():.1f} s"
         )
@@ -346,15 +375,20 @@ class Poller:
 
 
 BAD_START = "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/' apps/bot/leader.py"
-BAD_MIGRATION = """cat > apps/base/migrations/9999_bad.py <<'END'
+BAD_SALE = "sed -i 's/^def goods_sent(about: str) -> None:/&\\n    return/' apps/orders/tasks.py && ! git diff --quiet"
+ADDS_MIGRATION = """cat > apps/ROOM/migrations/9999_bad.py <<'END'
 from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("base", "LAST")]
-    operations = [migrations.RunSQL("SELECT nothing_like_this()")]
+    dependencies = [("ROOM", "LAST")]
+    operations = [migrations.RunSQL("SQL")]
 END
-sed -i "s/LAST/$(ls apps/base/migrations | grep '^0' | sort | tail -1 | sed 's/.py//')/" apps/base/migrations/9999_bad.py"""
+sed -i "s/LAST/$(ls apps/ROOM/migrations | grep '^0' | sort | tail -1 | sed 's/.py//')/" apps/ROOM/migrations/9999_bad.py"""
+BAD_MIGRATION = ADDS_MIGRATION.replace("ROOM", "base").replace('"SQL"', '"SELECT nothing_like_this()"')
+BAD_TABLES = ADDS_MIGRATION.replace("ROOM", "orders").replace(
+    '"SQL"', """"ALTER TABLE orders_order ADD CONSTRAINT nobody_sells CHECK (state <> 'paid') NOT VALID\""""
+)
 
 
 def main() -> int:
@@ -376,6 +410,9 @@ def main() -> int:
         proof.crash_often(200)
         proof.update()
         proof.failing_update("an update that does not start", BAD_START, starts=True)
+        proof.update_without_a_terminal()
+        proof.failing_update("an update that runs and does not sell", BAD_SALE, starts=True)
+        proof.failing_update("an update on whose tables nobody can sell", BAD_TABLES, starts=False)
         proof.failing_update("an update whose migration fails", BAD_MIGRATION, starts=False)
         proof.books()
     except AssertionError as failure:

@@ -35,8 +35,16 @@ class Command(ShopCommand):
         parser.add_argument(
             "--password", choices=["-"], help="-: the owner's password is the next line of standard input"
         )
+        parser.add_argument(
+            "--try-password",
+            action="store_true",
+            help="only say whether that line would do as a password; exit 2 if not",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["try_password"]:
+            refuse_weak(sys.stdin.readline().rstrip("\n"))
+            return
         refuse_bad_settings()
         refuse_silent_database()
         kind = "sandbox" if settings.SANDBOX else "shop"
@@ -91,13 +99,17 @@ def migrate() -> None:
     call_command("migrate", verbosity=0, interactive=False)
 
 
-def set_password(given: str) -> str:
-    """The owner's login with this password; made when there is none. Returns nothing to show."""
-    users = get_user_model().objects
+def refuse_weak(given: str) -> None:
     try:
         validate_password(given)
     except ValidationError as refusal:
         raise UsedWrongly(" ".join(refusal.messages)) from refusal
+
+
+def set_password(given: str) -> str:
+    """The owner's login with this password; made when there is none. Returns nothing to show."""
+    users = get_user_model().objects
+    refuse_weak(given)
     owner = users.filter(username=LOGIN).first() or users.create_superuser(LOGIN)
     owner.set_password(given)
     owner.save()

@@ -1,0 +1,38 @@
+"""`worse.py BEFORE AFTER`: what is wrong in AFTER and was not in BEFORE, or is more; both as `checkinvariants --json` or `health
+--json` say it. A line each; exit 1 when there is any, 2 when AFTER says nothing. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def wrongs(said: dict[str, Any]) -> dict[str, int]:
+    """Name → how wrong: violations of a truth, or 1 for a check that fails."""
+    if "checks" in said:
+        return {name: int(check["state"] == "failing") for name, check in said["checks"].items()}
+    return {row["name"]: row["violations"] for row in said["invariants"] if row["kind"] == "truth"}
+
+
+def read(name: str) -> dict[str, int] | None:
+    try:
+        return wrongs(json.loads(Path(name).read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def main(argv: list[str]) -> int:
+    before, after = read(argv[0]) or {}, read(argv[1])
+    if after is None:
+        print("no answer")
+        return 2
+    worse = {name: count for name, count in after.items() if count > before.get(name, 0)}
+    for name, count in worse.items():
+        print(f"{name}: {count}, {before.get(name, 0)} before")
+    return 1 if worse else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
