@@ -2,16 +2,17 @@
 # update.sh [VERSION]: bring the installed shop to a version of this clone (a tag, branch or commit; default: what is checked
 # out). As root, in the clone the shop was installed from:
 #
-#   git pull && sh deploy/update.sh          sh deploy/update.sh v1.2
+#   git pull && sh deploy/update.sh          sh deploy/update.sh v1.2          sh deploy/update.sh --standby [v1.2]
 #
 # Dump first, the new environment beside the old, migrations tried on a copy where both codes must sell, then the switch (a few
 # seconds in which webhooks are told to come again), then two minutes of health. What is not well goes back by itself. It goes
-# on when the terminal is lost: its words stand in /var/log/autoorder-update-….log.
+# on when the terminal is lost: its words stand in /var/log/autoorder-update-….log. `--standby` on a second server that only waits
+# (deploy/SOP/standby.md): the release, without the database, which is the shop's.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/database.sh"
 
-case "${1-}" in --help | -h) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1-}" in --help | -h) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ "$(id -u)" = 0 ] || stop "Updating needs root: sudo sh deploy/update.sh"
 [ -L "$CURRENT" ] || stop "autoorder is not installed here: run deploy/install.sh first."
 
@@ -35,6 +36,12 @@ TRIAL=autoorder_trial
 lock
 need_room 1500 "$ROOT"
 
+standby=
+if [ "${1-}" = --standby ]; then
+    standby=yes
+    shift
+    ! systemctl -q is-active autoorder-web || stop "The shop runs here: this is no standby. Update it without --standby."
+fi
 ref=${1:-HEAD}
 git_here rev-parse -q --verify "$ref^{commit}" >/dev/null || stop "There is no version \"$ref\" in $SOURCE: git fetch --tags, then try again."
 old=$(basename "$(readlink -f "$CURRENT")")
@@ -43,6 +50,11 @@ new=$(release_of "$ref")
 
 say "1/5 The release $new, beside $old …"
 build_release "$ref" "$new"
+if [ -n "$standby" ]; then
+    switch_to "$new"
+    say "The release $new waits here. What the shop's migrations did comes with its database."
+    exit 0
+fi
 
 say "2/5 A dump of the database …"
 dump=$DATA/backups/before-$new.dump

@@ -18,6 +18,7 @@ from apps.ops.drills.runner import RefusesToDrill
 from apps.ops.up import free_port
 
 DOMAIN = "localhost"
+ADMIN = "/admin/"
 OLD, NEW = "127.0.0.1", "127.0.0.2"  # two servers, as far as anybody can tell
 BLOCK = re.compile(r"^```sh run\n(.*?)^```$", re.S | re.M)
 MAIN = """
@@ -80,7 +81,7 @@ class Fronts:
         """The site of deploy/nginx, its ports and its socket replaced by ours."""
         site = (ROOT / "deploy/nginx/autoorder.conf").read_text()
         for old, new in (
-            ("@DOMAIN@", DOMAIN), ("@CERTIFICATE@", str(self.certificate)), ("@KEY@", str(self.key)),
+            ("@DOMAIN@", DOMAIN), ("@ADMIN@", ADMIN), ("@CERTIFICATE@", str(self.certificate)), ("@KEY@", str(self.key)),
             ("server unix:/run/autoorder/web.sock", f"server 127.0.0.1:{shop.port}"),
             ("    listen 80;\n    listen [::]:80;\n", f"    listen {OLD}:{free_port()};\n"),
             ("    listen 443 ssl http2;\n    listen [::]:443 ssl http2;\n", f"    listen {OLD}:{self.port} ssl http2;\n"),
@@ -108,7 +109,7 @@ class Fronts:
         shim.write_text(f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" manage.py "$@"\n')
         shim.chmod(0o700)
         named = {
-            "DOMAIN": DOMAIN, "NEW_IP": NEW, "HTTPS_PORT": str(self.port), "ORIGIN": f"127.0.0.1:{shop.port}",
+            "DOMAIN": DOMAIN, "ADMIN": ADMIN, "NEW_IP": NEW, "HTTPS_PORT": str(self.port), "ORIGIN": f"127.0.0.1:{shop.port}",
             "CERTIFICATE": str(self.certificate), "KEY": str(self.key), "SITES": str(self.folder / "new"),
             "NGINX": self.command("new"), "AUTOORDER": str(shim), "CURL_CA_BUNDLE": str(self.certificate),
         }  # fmt: skip
