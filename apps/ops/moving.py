@@ -95,6 +95,7 @@ def move_tables(cluster: embedded.Cluster) -> int:
         query = f"COPY {name} ({columns}) TO STDOUT"
         subprocess.run([*source, "-c", query], stdout=loader.stdin, check=True, cwd="/")  # noqa: S603
         loader.stdin.write(b"\\.\n")
+    loader.stdin.write(b"\\o /dev/null\n")  # what setval answers is no news
     loader.stdin.write("\n".join(ask(SEQUENCES)).encode() + b"\n")
     loader.stdin.close()
     if loader.wait():
