@@ -157,14 +157,15 @@ fi
 # every port sshd listens on, and the one this very session came by
 ports=$({ sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }'; echo "${SSH_CONNECTION-}" | awk '{ print $4 }'; } | grep -E '^[0-9]+$' | sort -un | tr '\n' ' ' || true)
 ports=${ports:-22 }
+listed=$(echo "$ports" | sed 's/ /, /g')
 firewall() {
     for port in $ports 80 443; do ufw allow "$port/tcp" || return 1; done
     ufw --force enable && ufw status | grep -q '^Status: active'
 }
 if firewall >/dev/null 2>&1; then
-    say "The firewall lets in ports ${ports}80 and 443 only."
+    say "The firewall lets in ports ${listed}80 and 443 only."
 else
-    say "The firewall could not be switched on here (ufw). Close all ports but ${ports}80 and 443 at your provider."
+    say "The firewall could not be switched on here (ufw). Close all ports but ${listed}80 and 443 at your provider."
 fi
 
 say "Starting …"
