@@ -11,6 +11,7 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 from apps.base.environment import run_folder
+from apps.base.runfiles import replace_file
 
 EVERY = 60.0  # seconds between two notes of one process
 FRESH = 3600.0  # seconds a note is believed
@@ -26,11 +27,7 @@ def note_date(header: str | None) -> None:
     with suppress(OSError, ValueError, TypeError):
         offset = time.time() - parsedate_to_datetime(header).timestamp()
         _noted = time.monotonic()
-        path = run_folder() / "drift.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(".new")
-        scratch.write_text(json.dumps({"at": time.monotonic(), "offset": offset}))
-        scratch.replace(path)
+        replace_file(run_folder() / "drift.json", json.dumps({"at": time.monotonic(), "offset": offset}))
 
 
 def seconds_off() -> float | None:

@@ -12,6 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from apps.base.runfiles import replace_file
+
 PAUSES = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds before the start that follows so many short lives
 YOUNG = 10.0  # seconds: who lived longer starts at once again
 MOST = float(os.environ.get("AUTOORDER_LONGEST_PAUSE", PAUSES[-1]))  # drills shorten it
@@ -40,8 +42,5 @@ def wait_before_start(name: str, folder: Path) -> None:
     note = folder / f"{name}.start"
     lives = short_lives(note, time.time())
     time.sleep(pause_before(lives))
-    scratch = note.with_suffix(".new")
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps({"started": time.time(), "short_lives": lives}))
-        scratch.replace(note)
+        replace_file(note, json.dumps({"started": time.time(), "short_lives": lives}))

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from apps.base.environment import run_folder, value_of
+from apps.base.runfiles import replace_file
 
 NAMES = ("OWNER_BOT_TOKEN", "TELEGRAM_BOT_TOKEN")
 COLUMN, PK = "watch.tokens", UUID(int=0)  # what the seal is bound to
@@ -42,9 +43,5 @@ def write() -> bool:
     tokens = {name: token for name in NAMES if (token := credential(name))}
     if tokens == read():
         return False
-    path().parent.mkdir(parents=True, exist_ok=True)
-    scratch = path().with_suffix(".new")
-    scratch.touch(mode=0o600)
-    scratch.write_bytes(seal(json.dumps(tokens).encode(), column=COLUMN, pk=PK))
-    scratch.replace(path())
+    replace_file(path(), seal(json.dumps(tokens).encode(), column=COLUMN, pk=PK), mode=0o600)
     return True
