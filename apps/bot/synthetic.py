@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from apps.bot.models import Chat, telegram_hash
 
 TELEGRAM_ID = 2**52 - 1  # an id has at most 52 significant bits (core.telegram.org/bots/api#user)
+FIRST_UPDATE = 2**62  # its update ids lie far above all of Telegram's
 
 
 def is_synthetic(chat: Chat) -> bool:

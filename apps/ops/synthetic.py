@@ -26,7 +26,7 @@ from apps.bot.chats import chat_of
 from apps.bot.failover import as_telegram_would, mode_now, wanted_webhook
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
 from apps.bot.outbox import bot_id
-from apps.bot.synthetic import TELEGRAM_ID
+from apps.bot.synthetic import FIRST_UPDATE, TELEGRAM_ID
 from apps.ops.models import Routine
 from apps.orders.models import Order, OrderLine
 from apps.orders.services import delivery
@@ -41,7 +41,6 @@ AGAIN = timedelta(seconds=30)  # after a failure
 ENOUGH = 2  # failures in a row until people are told
 KEPT = timedelta(days=2)
 CALL = 10.0  # seconds for one update to be taken
-FIRST_UPDATE = 2**62  # its update ids lie far above all of Telegram's
 
 Deliver = Callable[[dict[str, Any]], None]
 

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 
+from apps.bot.synthetic import FIRST_UPDATE
 from apps.ops.drills.copy import CopyFailed, ShopCopy
 from apps.ops.drills.front import NEW, OLD, Fronts
 from apps.ops.drills.measures import Measure, at_least, at_most, exactly
@@ -22,7 +23,7 @@ POLLING_WITHIN = 60.0
 PROBER = 700_000
 PRODUCT = "Spotify"
 NEW_TOKEN = "2000002:the-next-bot"  # noqa: S105  # nosec B105: of the fake
-STORED = "SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL AND dead_at IS NULL) FROM bot_inboundupdate"
+STORED = f"SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL AND dead_at IS NULL) FROM bot_inboundupdate WHERE update_id < {FIRST_UPDATE}"
 OUT_OF_ORDER = """
 SELECT count(*) FROM (SELECT handled_at, lag(handled_at) OVER (PARTITION BY chat_id ORDER BY update_id) AS before
 FROM bot_inboundupdate) AS pair WHERE before > handled_at
