@@ -16,8 +16,8 @@ from apps.ops.up import supervisor
 
 SWITCHES = 20
 UPDATES = 10_000
-PER_SECOND = 75  # so that it is never under 50
-WRITERS = 1500  # each writes every 20 s: never too often
+PER_SECOND = 95  # so that it is never under 50
+WRITERS = 1900  # each writes every 20 s: never too often
 BACK = 300.0  # seconds of health before the webhook comes back
 POLLING_WITHIN = 60.0
 PROBER = 700_000
