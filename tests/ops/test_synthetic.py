@@ -21,6 +21,7 @@ from apps.ops import daily, healthchecks, synthetic, wayout
 from apps.ops.export import TABLES
 from apps.ops.models import Routine
 from apps.ops.routines import ensure_routines
+from apps.orders.invariants import late_goods
 from apps.orders.models import LedgerEntry, Order, OrderLine, Payment, Product, Variant
 from apps.orders.services import front
 from apps.orders.synthetic import CODE, free_variant
@@ -110,6 +111,7 @@ def test_goods_that_do_not_go_out_are_a_failure(shop: Shop, tono: Buyer, routine
         shift_clock(synthetic.PATIENCE + timedelta(seconds=1))
         walk(shop, routine)
     assert incidents() == [("open", "goods")]
+    assert list(late_goods()) == [], "one alarm for one trouble"
 
 
 def test_nobody_else_sees_or_buys_it(shop: Shop, sari: Buyer, routine: Routine, admin_client: Any) -> None:
