@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from apps.base.environment import value_of
-from apps.base.heartbeats import leave
+from apps.base.heartbeats import forget_leave, leave
 from apps.base.tether import die_with_parent
 
 socket_file = os.environ.get("AUTOORDER_WEB_SOCKET")  # production: nginx stands before it
@@ -21,9 +21,8 @@ reuse_port = False
 keepalive = 30
 timeout = 30
 graceful_timeout = 5
-drain = float(
-    value_of("AUTOORDER_DRAIN") or 0
-)  # seconds in which a load balancer may see that we stop, while we still answer
+# seconds in which a load balancer may see that we stop, while we still answer; systemd kills after 20
+drain = min(10.0, float(value_of("AUTOORDER_DRAIN") or (1 if socket_file else 0)))
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
@@ -34,6 +33,7 @@ control_socket_disable = True
 def when_ready(server):  # noqa: ANN001, ANN201
     gc.collect()
     gc.freeze()  # what is loaded by now stays shared between the forked workers
+    forget_leave("web")  # of an earlier life, perhaps under a clock that was ahead
     end = server.handle_term
 
     def handle_term():  # noqa: ANN202

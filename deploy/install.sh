@@ -29,10 +29,6 @@ if shop_is_here && [ "$(basename "$(readlink -f "$CURRENT")")" != "$(release_of 
     stop "autoorder $(basename "$(readlink -f "$CURRENT")") runs here and this clone is another version. Update first: sh deploy/update.sh"
 fi
 
-value_in_force() { # NAME
-    [ ! -e "$SETTINGS" ] || sed -n "s/^$1=//p" "$SETTINGS" | tail -1
-}
-
 ask() { # VARIABLE QUESTION KEPT
     if [ -n "$3" ]; then printf '%s [%s]: ' "$2" "$3"; else printf '%s: ' "$2"; fi
     read -r answer || answer=
@@ -134,24 +130,16 @@ trap - EXIT
 # The web server: a certificate of our own making until certbot has one, so that it can start at all.
 if [ -n "$domain" ]; then
     say "Setting up nginx for $domain …"
-    admin=$(value_in_force ADMIN_PATH | sed 's#^/*##; s#/*$##')
-    admin=${admin:-admin}/
-    keys=/etc/letsencrypt/live/$domain
     own=/etc/autoorder/tls
-    site() { # CERTIFICATE KEY
-        sed "s#@DOMAIN@#$domain#g; s#@ADMIN@#/$admin#; s#@CERTIFICATE@#$1#; s#@KEY@#$2#" "$CURRENT/deploy/nginx/autoorder.conf" >/etc/nginx/sites-available/autoorder
-        ln -sf ../sites-available/autoorder /etc/nginx/sites-enabled/autoorder
-        nginx -tq && systemctl reload-or-restart nginx
-    }
     rm -f /etc/nginx/sites-enabled/default
-    if [ ! -e "$keys/fullchain.pem" ]; then
+    if [ ! -e "/etc/letsencrypt/live/$domain/fullchain.pem" ]; then
         mkdir -p "$own"
         [ -e "$own/cert.pem" ] || openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$domain" -keyout "$own/key.pem" -out "$own/cert.pem" 2>/dev/null
-        site "$own/cert.pem" "$own/key.pem"
+        put_site
         certbot certonly -n -q --webroot -w /var/www/html -d "$domain" --agree-tos --register-unsafely-without-email \
             --deploy-hook 'systemctl reload nginx' >/tmp/autoorder-certbot.log 2>&1 || certificate_missing=1
     fi
-    [ ! -e "$keys/fullchain.pem" ] || site "$keys/fullchain.pem" "$keys/privkey.pem"
+    put_site
 fi
 
 # every port sshd listens on, and the one this very session came by

@@ -5,6 +5,7 @@ RELEASES=$ROOT/releases
 CURRENT=$ROOT/current
 SETTINGS=/etc/autoorder/env
 DATA=/var/lib/autoorder
+SITE=/etc/nginx/sites-available/autoorder
 UNITS="autoorder-web autoorder-worker autoorder-bot autoorder-watch"
 SOURCE=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -48,16 +49,41 @@ build_release() { # REF NAME
     touch "$RELEASES/$2/complete"
 }
 
-# Point `current` at a release, in one step, with its units.
+# Point `current` at a release, in one step, with its units and its site. Fails when anything of it fails: `set -e` does not count
+# inside a condition.
 switch_to() { # NAME
-    ln -sfn "$RELEASES/$1" "$CURRENT.new"
-    mv -T "$CURRENT.new" "$CURRENT"
-    for file in "$CURRENT"/deploy/systemd/*.service "$CURRENT"/deploy/systemd/*.target; do
-        install -m 0644 "$file" /etc/systemd/system/
-    done
-    install -D -m 0644 -t /etc/systemd/system/autoorder-.service.d "$CURRENT"/deploy/systemd/autoorder-.service.d/common.conf
-    install -m 0755 "$CURRENT/deploy/autoorder" /usr/local/bin/autoorder
-    systemctl daemon-reload
+    ln -sfn "$RELEASES/$1" "$CURRENT.new" && mv -T "$CURRENT.new" "$CURRENT" &&
+        install -m 0644 "$CURRENT"/deploy/systemd/*.service "$CURRENT"/deploy/systemd/*.target /etc/systemd/system/ &&
+        install -D -m 0644 -t /etc/systemd/system/autoorder-.service.d "$CURRENT"/deploy/systemd/autoorder-.service.d/common.conf &&
+        install -m 0755 "$CURRENT/deploy/autoorder" /usr/local/bin/autoorder && systemctl daemon-reload || return 1
+    [ ! -e "$SITE" ] || put_site || say "nginx does not take the site of $1: the one before stays."
+}
+
+value_in_force() { # NAME
+    [ ! -e "$SETTINGS" ] || sed -n "s/^$1=//p" "$SETTINGS" | tail -1
+}
+
+# Put the release's site in force, with certbot's certificate, else one of our own making. What nginx refuses is taken back.
+put_site() {
+    domain=$(value_in_force PUBLIC_URL | sed 's#^https://##')
+    [ -n "$domain" ] || return 0
+    folder=/etc/letsencrypt/live/$domain
+    certificate=$folder/fullchain.pem
+    key=$folder/privkey.pem
+    [ -e "$certificate" ] || { certificate=/etc/autoorder/tls/cert.pem; key=/etc/autoorder/tls/key.pem; }
+    admin=$(value_in_force ADMIN_PATH | sed 's#^/*##; s#/*$##')
+    who=
+    for address in $(value_in_force ADMIN_ALLOW); do who="$who allow $address;"; done
+    [ ! -e "$SITE" ] || cp "$SITE" "$SITE.before"
+    sed "s#@DOMAIN@#$domain#g; s#@ADMIN@#/${admin:-admin}/#; s#@ALLOW@#$who#; s#@CERTIFICATE@#$certificate#; s#@KEY@#$key#" \
+        "$CURRENT/deploy/nginx/autoorder.conf" >"$SITE"
+    ln -sf "../sites-available/autoorder" /etc/nginx/sites-enabled/autoorder
+    if nginx -tq; then
+        systemctl reload-or-restart nginx
+    else
+        [ ! -e "$SITE.before" ] || mv "$SITE.before" "$SITE"
+        return 1
+    fi
 }
 
 # 200 when this host may get traffic.

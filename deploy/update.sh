@@ -21,7 +21,7 @@ if [ -z "${AUTOORDER_UPDATE_LOG-}" ]; then
     : >"$log"
     AUTOORDER_UPDATE_LOG=$log setsid sh "$0" "$@" >"$log" 2>&1 </dev/null &
     work=$!
-    trap 'printf "\nThe update goes on without you. See it by: tail -f %s\n" "$log"; exit 130' INT HUP TERM
+    trap 'kill "$seen"; printf "\nThe update goes on without you. See it by: tail -f %s\n" "$log"; exit 130' INT HUP TERM
     tail -n +1 -f --pid="$work" "$log" & # in the background, so that the trap is heard at once
     seen=$!
     code=0
@@ -146,8 +146,10 @@ go_back() { # WHY
     trap '' INT HUP TERM
     say "$1 Going back to $old …"
     journalctl -q --no-pager -n 15 -o cat -u 'autoorder-*' --since "@$switched" || true
-    switch_to "$old"
-    restart
+    # older code would take the test buyer's free orders for unpaid ones
+    knows_testbuy "$old" || manage_as_root "$new" testbuy --forget || true
+    switch_to "$old" || true
+    restart || true
     if WATCHED=10 && stays_well; then
         stop "The update failed; $old runs again, on the tables of $new, and nothing was lost. What $new said stands above and in: journalctl -u 'autoorder-*'" 1
     fi
@@ -157,12 +159,12 @@ go_back() { # WHY
 say "4/5 The switch …"
 autoorder health --json >"$notes/well" 2>/dev/null || true
 sells=
-if autoorder testbuy >/dev/null 2>&1; then sells=yes; fi
+if autoorder testbuy >/dev/null 2>&1 || autoorder testbuy >/dev/null 2>&1; then sells=yes; fi
+[ -n "$sells" ] || say "The test buyer cannot buy now, or $old has none: no sale is asked for after the switch."
 manage_as_root "$new" migrate --verbosity 0 || stop "The migrations failed on the real database, though not on the copy. $old runs on; look at the message above." 1
 switched=$(date +%s)
-switch_to "$new"
 say "5/5 Watching its health for $WATCHED s …"
-if autoorder prepare >/dev/null && restart && stays_well; then
+if switch_to "$new" && autoorder prepare >/dev/null && restart && stays_well; then
     ls -1d "$RELEASES"/* | sort | head -n -3 | while read -r folder; do
         case $folder in "$RELEASES/$old" | "$RELEASES/$new") ;; *) rm -rf "$folder" ;; esac
     done

@@ -28,6 +28,12 @@ def leave(name: str) -> None:
     note(f"{name}.left")
 
 
+def forget_leave(name: str) -> None:
+    """Each leave excuses one end."""
+    with suppress(OSError):
+        (folder() / f"{name}.left").unlink()
+
+
 def left_lately(name: str, seconds: float) -> bool:
     """Whether `name` left by intent within the last so many seconds."""
     ago = silence(f"{name}.left")

@@ -72,6 +72,9 @@ class Incident(Claimable):
     def __str__(self) -> str:
         return f"{self.get_state_display()} · {self.key}"
 
+    def is_muted(self, now: datetime) -> bool:
+        return self.muted_until is not None and now < self.muted_until
+
 
 def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any) -> None:
     """Open the incident `key` and have people told; while it is open, only count.
@@ -111,13 +114,16 @@ def take_incident(pk: Any, *, actor: str) -> bool:
 
 
 def mute_incident(pk: Any, *, actor: str) -> bool:
-    """Nothing is heard of its key for MUTED. False when it is over, or silent already."""
+    """Nothing is heard of its key for MUTED, be it over and come back. False when it is silent already."""
     with transaction.atomic():
-        open_now = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(pk=pk, muted_until__isnull=True)
-        until = shop_now() + MUTED
-        if not open_now.update(muted_until=until, next_at=until):
+        key = Incident.objects.values_list("key", flat=True).get(pk=pk)
+        if _muted_until(key) is not None:
             return False
-        audit.append("incident.muted", f"incident:{Incident.objects.get(pk=pk).key}", actor=actor, until=str(until))
+        until = shop_now() + MUTED
+        Incident.objects.filter(pk=pk).update(muted_until=until)
+        open_now = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key)
+        open_now.update(muted_until=until, next_at=until)
+        audit.append("incident.muted", f"incident:{key}", actor=actor, until=str(until))
         return True
 
 
@@ -138,14 +144,14 @@ def _tend(incident: Incident) -> datetime | None:
     """Tell whatever is due; returns when the next is."""
     tell = import_string(settings.INCIDENT_TASK)
     now = shop_now()
-    if incident.muted_until is not None and now < incident.muted_until:
+    if incident.is_muted(now):
         return _while_muted(incident, tell)
     if incident.told == 0:
         tell(incident, "opened")
         Incident.objects.filter(pk=incident.pk).update(told=1)
         incident.told = 1
         if incident.resolved_at is not None and incident.resolved_at > incident.opened_at:
-            tell(incident, "resolved")
+            return now  # that it is over is a telling of its own, with a task's whole time
     elif incident.state == Incident.State.RESOLVED:
         tell(incident, "resolved")
     elif incident.state == Incident.State.OPEN and now >= _next_word(incident):

@@ -302,21 +302,21 @@ class Failover:
         reached = silent == 0 if silent == 0 or silent >= UNREACHABLE else self._reached
         if reached is self._reached:
             return
-        self._reached = reached
         if reached:
             await in_thread(lambda: resolve_incident("telegram.unreachable"))
         else:
             await in_thread(lambda: raise_incident("telegram.unreachable", "telegram_unreachable"))
+        self._reached = reached  # only now: without a database it must be told at the next look
 
     async def _note_token(self, works: bool) -> None:
         """Tell when the token stops working, and when it works again."""
         if works is self._token_works:
             return
-        self._token_works = works
         if works:
             await in_thread(lambda: resolve_incident("telegram.token"))
         else:
             await in_thread(lambda: raise_incident("telegram.token", "token_revoked"))
+        self._token_works = works
 
     async def _tell(self, mode: str) -> None:
         if self.choice.wanted != "auto" or not self.choice.possible:

@@ -11,6 +11,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from apps.base.clock import shop_now
 from apps.base.incidents import Incident
 from apps.bot.chats import chat_of
 from apps.bot.models import OutboundMessage
@@ -66,7 +67,7 @@ def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
         take = Button(_("Kutangani"), f"incident:take:{incident.pk.hex}")
         mute = Button(_("Bisukan 8 jam"), f"incident:mute:{incident.pk.hex}")
         over = Button(_("Selesai"), f"incident:over:{incident.pk.hex}")
-    silent = [] if incident.muted_until else [mute]
+    silent = [] if incident.is_muted(shop_now()) else [mute]
     offered = {Incident.State.OPEN: [[take, *silent], [over]], Incident.State.ACKNOWLEDGED: [[*silent, over]]}
     return Screen(text, offered.get(Incident.State(incident.state), []))
 

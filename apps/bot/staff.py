@@ -37,8 +37,12 @@ def press_incident(verb: str, pk: UUID, *, allowed: bool, actor: str, language: 
             take_incident(incident.pk, actor=actor)
             said = _("Baik, tidak diingatkan lagi.")
         elif verb == "mute":
-            mute_incident(incident.pk, actor=actor)
-            said = _("Dibisukan 8 jam. Kalau sesudah itu masih terbuka, kami kabari lagi.")
+            done = mute_incident(incident.pk, actor=actor)
+            said = (
+                _("Dibisukan 8 jam. Kalau sesudah itu masih terbuka, kami kabari lagi.")
+                if done
+                else _("Sudah dibisukan.")
+            )
         else:
             resolve_incident(incident.key, actor=actor)
             said = _("Ditandai selesai.")

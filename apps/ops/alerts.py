@@ -24,7 +24,11 @@ from apps.ops import outside
 
 log = logging.getLogger(__name__)
 
-WITHIN = 20.0  # seconds all chats together may take by the owner bot before mail is tried
+WITHIN = 12.0  # seconds all chats together may take by the owner bot before mail is tried
+REST = 60.0  # seconds in which an owner bot that brought nothing is not tried again: incidents often come together
+OTHERS = 24.0  # seconds mail and webhook may take together: all of it is less than a task has (settings.TASK_TIMEOUT)
+
+_rests_until = 0.0  # monotonic
 
 
 def tell_incident(incident: Incident, occasion: str) -> None:
@@ -33,14 +37,13 @@ def tell_incident(incident: Incident, occasion: str) -> None:
     Without an owner bot nobody can say at once whether the shop's bot brought it: mail or webhook carry it as well.
     """
     news.tell_sellers(incident, occasion)
-    token, until = own_token(), time.monotonic() + WITHIN
+    token = own_token()
     if not token:
         news.tell_incident(incident, occasion)
-        outside.tell(plain(incident, occasion), besides=("telegram",))
+        outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS)
         return
-    screen = news.incident_screen(incident, occasion, settings.LANGUAGE_CODE)
-    heard = [chat for chat in news.who_hears(incident) if _bring(token, chat, screen, until)]
-    if not heard and not outside.tell(plain(incident, occasion), besides=("telegram",)):
+    heard = _by_owner_bot(token, incident, occasion)
+    if not heard and not outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS):
         log.error("the owner bot and all other ways failed", extra={"action": "alert_by_shop_bot", "key": incident.key})
         news.tell_incident(incident, occasion)
 
@@ -51,6 +54,18 @@ def tell_report(people: list[int], template: str, *, about: str, **context: Any)
     until = time.monotonic() + WITHIN
     rest = [chat for chat in people if not (token and _bring(token, chat, screen, until))]
     news.tell_once(rest, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
+
+
+def _by_owner_bot(token: str, incident: Incident, occasion: str) -> bool:
+    """Whether anybody heard it that way."""
+    global _rests_until
+    until = time.monotonic() + WITHIN
+    if time.monotonic() < _rests_until:
+        return False
+    screen = news.incident_screen(incident, occasion, settings.LANGUAGE_CODE)
+    heard = [chat for chat in news.who_hears(incident) if _bring(token, chat, screen, until)]
+    _rests_until = 0.0 if heard else time.monotonic() + REST
+    return bool(heard)
 
 
 def _bring(token: str, chat: int, screen: Screen, until: float) -> bool:

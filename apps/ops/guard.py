@@ -20,6 +20,7 @@ ENOUGH = 15  # weight at which people are told: three looks that fail, or five t
 WEIGHTS = {1: 3, 2: 5}  # level → weight of one look
 COUNTED = 100  # late goods; more are said as so many
 WELL = 2  # looks in a row until it is over
+ALL_BROUGHT = 10  # looks without late goods until those are over: a slow Telegram makes single ones late, now and then
 # what raises incidents of its own, or is told by `watch`
 TOLD_ELSEWHERE = {"buyer", "telegram", "gateway", "goods", "promises", "given up", "processes", "migrations"}
 
@@ -32,17 +33,17 @@ class Watched:
     well: int = 0
     told: bool = False
 
-    def see(self, level: int) -> str:
+    def see(self, level: int, *, enough: int = ENOUGH, well: int = WELL) -> str:
         """`level`: 0 well, 1 needs a look, 2 does not work. Returns raise, resolve or nothing."""
         if level == 0:
             self.bad, self.well = 0, self.well + 1
-            if self.told and self.well >= WELL:
+            if self.told and self.well >= well:
                 self.told = False
                 return "resolve"
             return ""
         self.well = 0
         self.bad = min(ENOUGH, self.bad + WEIGHTS[level])
-        if not self.told and self.bad >= ENOUGH:
+        if not self.told and self.bad >= enough:
             self.told = True
             return "raise"
         return ""
@@ -50,27 +51,29 @@ class Watched:
 
 def look_around(routine: Routine, *, apart: bool = True) -> datetime:
     """One look at every check; what each was like is kept in the routine's memory."""
-    memory = {}
+    memory: dict[str, dict[str, object]] = {}
+
+    def judge(name: str, level: int, **limits: int) -> str:
+        watched = Watched(**routine.memory.get(name, {}))
+        verdict = watched.see(level, **limits)
+        if watched != Watched(well=watched.well):
+            memory[name] = asdict(watched)
+        return verdict
+
     for finding in examine(apart=apart):
         if finding.name in TOLD_ELSEWHERE:
             continue
-        watched = Watched(**routine.memory.get(finding.name, {}))
-        verdict = watched.see(finding.level)
+        verdict = judge(finding.name, finding.level)
         if verdict == "raise":
             raise_incident(f"health.{finding.name}", "health", check=finding.name, says=finding.says)
         elif verdict == "resolve":
             resolve_incident(f"health.{finding.name}")
-        if watched != Watched(well=watched.well):
-            memory[finding.name] = asdict(watched)
-    Routine.objects.filter(pk=routine.pk).update(memory=memory)
-    look_for_late_goods()
-    return shop_now() + EVERY
-
-
-def look_for_late_goods() -> None:
-    """What is paid and not with its buyer is told at the first look: it has waited for 60 s already."""
+    # what is paid and not with its buyer is told at the first look: it has waited for 60 s already
     late = len(list(islice(late_goods(), COUNTED)))
-    if late:
+    verdict = judge("goods", 2 if late else 0, enough=1, well=ALL_BROUGHT)
+    if verdict == "raise":
         raise_incident("goods.late", "goods_late", late=late)
-    else:
+    elif verdict == "resolve":
         resolve_incident("goods.late")
+    Routine.objects.filter(pk=routine.pk).update(memory=memory)
+    return shop_now() + EVERY

@@ -34,6 +34,15 @@ WITHIN = 15.0  # seconds one way may take with all its tries: a server that only
 
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 
+
+class Answered(OSError):
+    """Somebody was there and said no; `code` is the HTTP status."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"answered {code}")
+        self.code = code
+
+
 Way = tuple[str, Callable[[str], object]]
 
 
@@ -62,13 +71,13 @@ def tokens() -> list[str]:
     return list(dict.fromkeys(token for token in (owner if any(owner) else shop) if token))
 
 
-def tell(text: str, *, besides: tuple[str, ...] = ()) -> str:
+def tell(text: str, *, besides: tuple[str, ...] = (), within: float = 4 * WITHIN) -> str:
     """Bring a text to people; returns the name of the way that worked, empty when none did. Never raises.
 
-    `besides`: names of ways to leave out.
+    `besides`: names of ways to leave out. `within`: seconds for all of them.
     """
     found = [(name, partial(way, text)) for name, way in ways() if name not in besides]
-    return first_that_works(found, within=WITHIN * len(found))
+    return first_that_works(found, within=within)
 
 
 def first_that_works(ways: Sequence[tuple[str, Callable[[], object]]], *, within: float = WITHIN) -> str:
@@ -122,6 +131,8 @@ def call_bot(base: str, token: str, method: str, params: Mapping[str, str]) -> d
     body = urlencode(params).encode()
     try:
         said = post(f"{base.rstrip('/')}/bot{token}/{method}", body, "application/x-www-form-urlencoded")
+    except Answered:
+        raise
     except OSError as error:
         raise OSError(f"{method}: {type(error).__name__}") from None
     try:
@@ -189,6 +200,6 @@ def _open(request: urllib.request.Request, timeout: float = TIMEOUT) -> bytes:
             said: bytes = answer.read(ANSWER_BYTES)
             return said
     except HTTPError as error:
-        raise OSError(f"answered {error.code}") from None
+        raise Answered(error.code) from None
     except HTTPException as error:
         raise OSError(f"answered rubbish: {type(error).__name__}") from None

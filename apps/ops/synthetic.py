@@ -7,15 +7,17 @@ It never waits in a worker: one round presses the buttons, the next ones look wh
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any
 
 import httpx
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
 from apps.base.clock import shop_now
 from apps.base.errands import Errand
@@ -24,7 +26,7 @@ from apps.base.localhttp import web_connection
 from apps.bot import inbox
 from apps.bot.chats import chat_of
 from apps.bot.failover import as_telegram_would, mode_now, wanted_webhook
-from apps.bot.models import Chat, InboundUpdate, OutboundMessage
+from apps.bot.models import Chat, ChatSession, InboundUpdate, OutboundMessage
 from apps.bot.outbox import bot_id
 from apps.bot.synthetic import FIRST_UPDATE, TELEGRAM_ID
 from apps.ops.models import Routine
@@ -33,7 +35,10 @@ from apps.orders.services import delivery
 from apps.orders.states import OrderState
 from apps.orders.synthetic import free_variant
 
+log = logging.getLogger(__name__)
+
 EVERY = timedelta(minutes=5)
+LOCK = 731_000_001  # advisory lock: one purchase at a time, the command's or the routine's
 FIRST = timedelta(minutes=1)  # after the first start of all
 LOOK = timedelta(seconds=2)  # between two looks for the goods
 PATIENCE = timedelta(seconds=30)  # for the goods
@@ -46,7 +51,7 @@ Deliver = Callable[[dict[str, Any]], None]
 
 
 class CannotBuy(Exception):
-    """Where the way broke, a word of the alert: `in` (updates do not come in), `order` or `goods`."""
+    """Where the way broke, a word of the alert: `in` (updates do not come in), `order`, `goods`, or `odd`."""
 
 
 def walk(routine: Routine) -> datetime:
@@ -67,17 +72,34 @@ def walk(routine: Routine) -> datetime:
         raise CannotBuy("order" if order is None else "goods")
     except CannotBuy as broken:
         return _failed(routine, int(memory.get("failed", 0)) + 1, str(broken))
+    except Exception:  # whatever it was, a buyer would have met it too
+        log.exception("the synthetic buyer stumbled", extra={"action": "synthetic_failed"})
+        return _failed(routine, int(memory.get("failed", 0)) + 1, "odd")
 
 
 def buy(bring: Deliver) -> None:
     """Press *Beli* and *QRIS*. Raises CannotBuy."""
     variant = free_variant()
     chat = chat_of(TELEGRAM_ID, name="Pembeli uji")
-    bring(pressed(f"buy:{variant.pk}:1"))
-    nonce = _nonce(chat)
-    if not nonce:
-        raise CannotBuy("order")
-    bring(pressed(f"pay:{nonce}"))
+    with _alone():
+        ChatSession.objects.filter(chat=chat).update(state="")  # what an older press left is none of ours
+        bring(pressed(f"buy:{variant.pk}:1"))
+        nonce = _nonce(chat)
+        if not nonce:
+            raise CannotBuy("order")
+        bring(pressed(f"pay:{nonce}"))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Both presses belong to one session of the dialogue."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+    try:
+        yield
+    finally:
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def _nonce(chat: Chat) -> str:
@@ -130,8 +152,9 @@ def _remember(routine: Routine, memory: dict[str, Any], again: datetime) -> date
 
 def _well(routine: Routine, since: datetime) -> datetime:
     resolve_incident("synthetic")
-    forget_old()
-    return _remember(routine, {"failed": 0, "well_at": shop_now().isoformat()}, since + EVERY)
+    again = _remember(routine, {"failed": 0, "well_at": shop_now().isoformat()}, since + EVERY)
+    forget(shop_now() - KEPT)
+    return again
 
 
 def _failed(routine: Routine, times: int, stage: str) -> datetime:
@@ -141,9 +164,9 @@ def _failed(routine: Routine, times: int, stage: str) -> datetime:
     return _remember(routine, {"failed": times, **({"well_at": well_at} if well_at else {})}, shop_now() + AGAIN)
 
 
-def forget_old() -> None:
-    """Rows of over two days ago."""
-    chat, old = chat_of(TELEGRAM_ID), shop_now() - KEPT
+def forget(old: datetime) -> None:
+    """Delete its rows from before a moment."""
+    chat = chat_of(TELEGRAM_ID)
     with transaction.atomic():
         orders = Order.objects.filter(buyer=chat, created_at__lt=old)
         OrderLine.objects.filter(order__in=orders).delete()

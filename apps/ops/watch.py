@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.environment import value_of
-from apps.base.heartbeats import folder, left_lately, note, notify, silence
+from apps.base.heartbeats import folder, forget_leave, left_lately, note, notify, silence
 from apps.base.localhttp import web_answers
 from apps.base.tether import die_with_parent
 from apps.ops import outside
@@ -26,6 +26,7 @@ HUNG = 30.0  # seconds without a sign of life
 YOUNG = 20.0  # seconds a process may take to give its first sign
 LOOK = 2.0
 LEFT = 30.0  # seconds: who said so within them ends by intent
+ABSENT = 60.0  # seconds after which somebody must have followed
 LINES_BYTES = 2_000_000
 QUIET = 600.0  # seconds in which further deaths of one process are only counted
 AGAIN = 20.0  # seconds until what nobody took is brought again
@@ -107,6 +108,24 @@ class Roll:
         return died
 
 
+class Absences:
+    """Who left on purpose, and whether somebody followed."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def left(self, name: str, now: float) -> None:
+        self._since[name] = now
+
+    def overdue(self, running: Mapping[str, set[int]], now: float) -> list[str]:
+        """Each name once, when nobody followed within ABSENT. Seconds are monotonic."""
+        self._since = {name: at for name, at in self._since.items() if not running.get(name)}
+        late = [name for name, at in self._since.items() if now - at >= ABSENT]
+        for name in late:
+            del self._since[name]
+        return late
+
+
 class Herald:
     """Tells people of deaths: the first at once, what follows within QUIET as one number."""
 
@@ -125,6 +144,11 @@ class Herald:
             self._say(f"🔧 Proses {name} berhenti mendadak. Pengawas menjalankannya lagi; pesanan dan uang aman.")
         else:
             self._more[name] = self._more.get(name, 0) + 1
+
+    def missing(self, name: str) -> None:
+        """It was stopped by somebody and nobody took its place."""
+        self.diary.write(action="missing", process=name)
+        self._say(f"🔴 Proses {name} dihentikan dan belum berjalan lagi. Selama itu toko tidak melayani sepenuhnya.")
 
     def sum_up(self, now: float) -> None:
         """Once QUIET is over: how often it happened again. And once more what nobody took."""
@@ -181,7 +205,7 @@ def main() -> int:
     diary = Diary(folder().parent / "watch.jsonl")
     diary.write(action="started", pid=os.getpid())
     home = str(Path.cwd())
-    roll, herald = Roll(), Herald(diary)
+    roll, absences, herald = Roll(), Absences(), Herald(diary)
     if address := value_of("HEARTBEAT_URL"):
         threading.Thread(target=keep_pinging, args=(address, diary), name="switch", daemon=True).start()
     note("web")  # an old answer, from before we were away, is no reason to end it
@@ -189,10 +213,15 @@ def main() -> int:
     while True:
         notify("READY=1\nWATCHDOG=1")
         look(diary, home)
-        for name in roll.deaths({name: {pid for pid, _ in processes(word, home)} for name, word in LED.items()}):
+        running = {name: {pid for pid, _ in processes(word, home)} for name, word in LED.items()}
+        for name in roll.deaths(running):
             if left_lately(name, LEFT):
+                forget_leave(name)
+                absences.left(name, time.monotonic())
                 diary.write(action="left", process=name)
             else:
                 herald.died(name, time.monotonic())
+        for name in absences.overdue(running, time.monotonic()):
+            herald.missing(name)
         herald.sum_up(time.monotonic())
         time.sleep(LOOK)

@@ -19,6 +19,7 @@ EVERY = timedelta(hours=1)
 AGAIN = timedelta(minutes=2)  # after a failure
 ENOUGH = 2  # failures in a row until people are told, by the other ways
 KEY = "alerts.way"
+REFUSALS = {400, 401, 403, 404}  # HTTP: a token that is dead, a chat that never greeted or blocked it
 
 
 def try_way(routine: Routine) -> datetime:
@@ -27,23 +28,27 @@ def try_way(routine: Routine) -> datetime:
     if not token or not chats:
         resolve_incident(KEY)
         return shop_now() + EVERY
-    if any(goes_and_comes(base, token, chats[0]) for base in own_api()):
+    found = [goes_and_comes(base, token, chats[0]) for base in own_api()]
+    if True in found:
         resolve_incident(KEY)
         return _remember(routine, 0, EVERY)
-    failed = int(routine.memory.get("failed", 0)) + 1
+    failed = int(routine.memory.get("failed", 0)) + (False in found)
     if failed >= ENOUGH:
         raise_incident(KEY, "owner_bot_down")
     return _remember(routine, failed, AGAIN)
 
 
-def goes_and_comes(base: str, token: str, chat: int) -> bool:
-    """Whether a message went out by this address. One that cannot be taken away again has proved the way all the same."""
+def goes_and_comes(base: str, token: str, chat: int) -> bool | None:
+    """Whether a message went out by this address; None when nobody was there, which says nothing about the bot and has an alarm
+    of its own. One that cannot be taken away again has proved the way all the same."""
     with override(settings.LANGUAGE_CODE):
         said = {"chat_id": str(chat), "text": _("Uji jalur kabar, terhapus sendiri."), "disable_notification": "true"}
     try:
         sent = outside.call_bot(base, token, "sendMessage", said)
+    except outside.Answered as refusal:
+        return False if refusal.code in REFUSALS else None
     except (OSError, ValueError):
-        return False
+        return None
     try:
         outside.call_bot(base, token, "deleteMessage", {"chat_id": str(chat), "message_id": str(sent["message_id"])})
     except (OSError, ValueError, KeyError):

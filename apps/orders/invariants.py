@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q, Sum
 
 from apps.base.clock import ShopNow
 from apps.base.invariants import register
+from apps.bot.synthetic import without_synthetic
 from apps.orders.models import Kind, LedgerEntry, Order, OrderLine, Seat
 from apps.orders.states import LineState
 
@@ -130,3 +131,9 @@ def owed_for_long() -> Iterable[str]:
 def broken_promises() -> Iterable[str]:
     late = OrderLine.objects.filter(state=LineState.BY_HAND, promised_at__lt=ShopNow())
     yield from map(str, late.values_list("pk", flat=True))
+
+
+@register("free", "what costs nothing was ordered by the synthetic buyer alone")
+def given_away() -> Iterable[str]:
+    free = Order.objects.filter(Q(total=0) | Q(lines__price=0)).distinct()
+    yield from without_synthetic(free, "buyer").values_list("number", flat=True)

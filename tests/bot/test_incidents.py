@@ -64,6 +64,7 @@ def test_over_before_anybody_was_told_is_told_in_order(shop: Shop, tono: Buyer) 
     Incident.objects.update(told=0)
     resolve_incident("telegram.mode")
     shop.settle()
+    shop.forward(seconds=2)
     assert [text[:1] for text in heard(tono)] == ["⚠", "✅"]
 
 
@@ -105,6 +106,27 @@ def test_muted_is_silent_for_a_night_however_often_it_comes_back(shop: Shop, ton
     assert len(heard(tono)) == 3, "the night is over, and it is still there"
     shop.forward(minutes=61)
     assert "Masih terbuka sejak" in heard(tono)[-1]
+
+
+def test_a_trouble_that_is_over_can_be_muted_and_again_after_the_night(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    data, message = tono.button("Bisukan 8 jam"), tono.screen["message_id"]
+    resolve_incident("telegram.mode")
+    shop.settle()
+    tono.presses_data(data, message)
+    assert tono.toast.startswith("Dibisukan 8 jam")
+    tono.presses_data(data, message)
+    assert tono.toast == "Sudah dibisukan."
+    trouble()
+    shop.settle()
+    assert len(heard(tono)) == 2, "it came back, and nobody is woken"
+    shop.forward(hours=8, minutes=1)
+    assert len(heard(tono)) == 3
+    tono.presses("Bisukan 8 jam")
+    assert tono.toast.startswith("Dibisukan 8 jam")
+    shop.forward(hours=7)
+    assert len(heard(tono)) == 3
 
 
 def test_what_was_told_and_muted_is_remembered_when_the_night_is_over(shop: Shop, tono: Buyer) -> None:

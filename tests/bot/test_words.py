@@ -82,7 +82,7 @@ BRANCHES: dict[str, list[dict[str, Any]]] = {
     "cart": [{}, {"items": []}],
     "money_back": [{}, {"line": None}],
     "alerts/daily": [{}, {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}}],
-    "alerts/synthetic_failed": [{}, {"stage": "order"}, {"stage": "goods"}],
+    "alerts/synthetic_failed": [{}, {"stage": "order"}, {"stage": "goods"}, {"stage": "odd"}],
     "alerts/money_review": [{}, {"why": "double"}, {"why": "mismatch"}],
     "order": [
         {},

@@ -75,6 +75,7 @@ def mailbox() -> Iterator[Mailbox]:
 def owner_bot(db: Any, listener: Listener, settings: Any, monkeypatch: Any) -> Listener:
     """An owner bot with an API of its own; Tono owns, Rudi operates."""
     monkeypatch.setattr(outside, "PAUSE", 0.0)
+    monkeypatch.setattr(alerts, "_rests_until", 0.0)
     settings.CREDENTIALS = {**settings.CREDENTIALS, "OWNER_BOT_TOKEN": "77:secret"}
     settings.OWNER_API_URLS = [listener.address]
     settings.OWNER_CHAT_IDS, settings.ADMIN_CHAT_IDS = [700], [700, 705]
@@ -121,6 +122,24 @@ def test_mail_when_the_owner_bot_is_dead(owner_bot: Listener, mailbox: Mailbox, 
     assert "To: tono@example.com" in mailbox.mails[0]
     assert "<b>" not in mailbox.mails[0]
     assert not OutboundMessage.objects.exists()
+
+
+def test_an_owner_bot_that_brought_nothing_rests_for_a_minute(
+    owner_bot: Listener, mailbox: Mailbox, monkeypatch: Any
+) -> None:
+    """Many incidents at once must not each wait for it in a worker."""
+    owner_bot.status = 401
+    monkeypatch.setenv("EMAIL_URL", mailbox.url)
+    trouble()
+    tried = len(owner_bot.heard)
+    trouble("telegram.token", "token_revoked")
+    assert len(owner_bot.heard) == tried
+    assert len(mailbox.mails) == 2
+    owner_bot.status = 200
+    monkeypatch.setattr(alerts, "_rests_until", time.monotonic() - 1)
+    trouble("telegram.mode", "webhook_down")
+    assert len(owner_bot.heard) == tried + 2
+    assert len(mailbox.mails) == 2
 
 
 def test_webhook_after_mail(owner_bot: Listener, monkeypatch: Any) -> None:

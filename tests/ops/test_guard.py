@@ -142,7 +142,12 @@ def test_late_goods_are_told_at_the_first_look(routine: Routine, monkeypatch: An
     look(routine)
     incident = Incident.objects.get(key="goods.late")
     assert (incident.state, incident.data) == ("open", {"late": 2})
-    monkeypatch.setattr(guard, "late_goods", lambda: iter([]))
+    for late in ([], [], ["c"], *[[]] * (guard.ALL_BROUGHT - 1)):
+        monkeypatch.setattr(guard, "late_goods", lambda late=late: iter(late))
+        look(routine)
+    incident.refresh_from_db()
+    assert incident.state == "open", "a slow Telegram makes single goods late: one alarm"
     look(routine)
     incident.refresh_from_db()
     assert incident.state == "resolved"
+    assert Incident.objects.count() == 1

@@ -165,6 +165,21 @@ class TestDeaths:
         os.utime(heartbeats.folder() / "bot.left", (1, 1))
         assert not heartbeats.left_lately("bot", 30), "long ago"
 
+    def test_a_leave_excuses_one_end_and_somebody_must_follow(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path))
+        heartbeats.leave("bot")
+        heartbeats.forget_leave("bot")
+        assert not heartbeats.left_lately("bot", 30)
+        heartbeats.forget_leave("bot")
+        away = watch.Absences()
+        away.left("bot", 0.0)
+        away.left("web", 0.0)
+        assert away.overdue({"web": {7}}, 30.0) == []
+        assert away.overdue({}, 61.0) == ["bot"], "the web process came back"
+        assert away.overdue({}, 90.0) == [], "said once"
+
     def test_a_leader_that_is_gone_or_another(self) -> None:
         roll = watch.Roll()
         assert roll.deaths({"worker": {10}, "bot": {11}}) == []

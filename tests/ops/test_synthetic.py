@@ -21,7 +21,7 @@ from apps.ops import daily, healthchecks, synthetic, wayout
 from apps.ops.export import TABLES
 from apps.ops.models import Routine
 from apps.ops.routines import ensure_routines
-from apps.orders.invariants import late_goods
+from apps.orders.invariants import given_away, late_goods
 from apps.orders.models import LedgerEntry, Order, OrderLine, Payment, Product, Variant
 from apps.orders.services import front
 from apps.orders.synthetic import CODE, free_variant
@@ -71,7 +71,7 @@ def test_it_buys_and_gets_its_goods_without_a_word_to_telegram(shop: Shop, routi
     assert (Payment.objects.count(), LedgerEntry.objects.count()) == (0, 0)
     assert not AuditRow.objects.filter(subject=f"order:{order.number}").exists()
     assert incidents() == []
-    assert healthchecks.buyer() == {"seconds_ago": pytest.approx(0, abs=5)}
+    assert healthchecks.buyer_age() == {"seconds_ago": pytest.approx(0, abs=5)}
     assert [rule.name for rule in REGISTRY if list(rule.broken())] == []
 
 
@@ -112,6 +112,44 @@ def test_goods_that_do_not_go_out_are_a_failure(shop: Shop, tono: Buyer, routine
         walk(shop, routine)
     assert incidents() == [("open", "goods")]
     assert list(late_goods()) == [], "one alarm for one trouble"
+
+
+def test_whatever_goes_wrong_inside_is_a_failure_too(
+    shop: Shop, tono: Buyer, routine: Routine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbles(*args: Any) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(synthetic, "buy", stumbles)
+    walk(shop, routine)
+    walk(shop, routine)
+    assert incidents() == [("open", "odd")]
+
+
+def test_a_failed_cleaning_stops_no_buying(shop: Shop, routine: Routine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbles(*args: Any) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(synthetic, "forget", stumbles)
+    walk(shop, routine)
+    walk(shop, routine)
+    routine.refresh_from_db()
+    assert "bought_at" not in routine.memory
+
+
+def test_its_orders_can_be_forgotten_at_once(shop: Shop, routine: Routine) -> None:
+    walk(shop, routine)
+    walk(shop, routine)
+    shift_clock(timedelta(seconds=1))
+    call_command("testbuy", "--forget", stdout=io.StringIO())
+    assert Order.objects.count() == 0
+
+
+def test_what_is_free_for_anybody_else_is_found(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    shop.pays(sari.orders("Spotify"))
+    assert list(given_away()) == []
+    OrderLine.objects.update(price=0)
+    assert list(given_away()) == [Order.objects.get().number]
 
 
 def test_nobody_else_sees_or_buys_it(shop: Shop, sari: Buyer, routine: Routine, admin_client: Any) -> None:
@@ -214,6 +252,12 @@ class TestTheWayOut:
         listener.status = 200
         self.round(way)
         assert Incident.objects.get().state == "resolved"
+
+    def test_a_network_that_is_down_says_nothing_about_the_bot(self, way: Routine, settings: Any) -> None:
+        settings.OWNER_API_URLS = ["http://127.0.0.1:9"]
+        for _ in range(3):
+            assert self.round(way) <= wayout.AGAIN
+        assert not Incident.objects.exists()
 
     def test_without_an_owner_bot_nothing_is_sent(self, db: Any, listener: Listener, settings: Any) -> None:
         settings.OWNER_CHAT_IDS = [700]

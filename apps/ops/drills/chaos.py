@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -116,12 +117,16 @@ class Chaos:
         self.shop.wait(lambda: set(self.shop.processes()) >= PROCESSES, "all processes")
 
     def _hold_supervisor(self) -> None:
+        """Nobody starts anything for a while, and a buyer waits meanwhile."""
         pids = [pid for pid in self.shop.everything() if b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        time.sleep(SERVED + 3)
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+
+        def let_go() -> None:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+        threading.Timer(SERVED + 3, let_go).start()
 
     def _answered(self) -> float:
         self._prober += 1

@@ -81,7 +81,7 @@ class Fronts:
         """The site of deploy/nginx, its ports and its socket replaced by ours."""
         site = (ROOT / "deploy/nginx/autoorder.conf").read_text()
         for old, new in (
-            ("@DOMAIN@", DOMAIN), ("@ADMIN@", ADMIN), ("@CERTIFICATE@", str(self.certificate)), ("@KEY@", str(self.key)),
+            ("@DOMAIN@", DOMAIN), ("@ADMIN@", ADMIN), ("@ALLOW@", ""), ("@CERTIFICATE@", str(self.certificate)), ("@KEY@", str(self.key)),
             ("server unix:/run/autoorder/web.sock", f"server 127.0.0.1:{shop.port}"),
             ("    listen 80;\n    listen [::]:80;\n", f"    listen {OLD}:{free_port()};\n"),
             ("    listen 443 ssl http2;\n    listen [::]:443 ssl http2;\n", f"    listen {OLD}:{self.port} ssl http2;\n"),

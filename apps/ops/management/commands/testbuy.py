@@ -31,7 +31,17 @@ class Command(ShopCommand):
             help="only in this process, and undo it: can this code sell on these tables?",
         )
 
+        parser.add_argument(
+            "--forget",
+            action="store_true",
+            help="buy nothing, delete its rows: older code would take them for unpaid orders",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["forget"]:
+            synthetic.forget(shop_now())
+            self.stdout.write("the test buyer's orders are forgotten")
+            return
         began = time.monotonic()
         try:
             if options["rehearse"]:
