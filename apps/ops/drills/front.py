@@ -97,9 +97,10 @@ class Fronts:
         """As a server that is gone."""
         with suppress(OSError, ValueError):
             pid = int((self.folder / f"{name}.pid").read_text())
-            for child in children_of(pid):
+            children = children_of(pid)
+            os.kill(pid, signal.SIGKILL)  # first: it would replace a child that dies
+            for child in children:
                 os.kill(child, signal.SIGKILL)
-            os.kill(pid, signal.SIGKILL)
             (self.folder / f"{name}.pid").unlink()
 
     def follow_page(self, shop: ShopCopy, blocks: slice) -> int:
