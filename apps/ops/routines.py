@@ -28,6 +28,8 @@ def ensure_routines() -> None:
     for name in ROUTINES:
         Routine.objects.get_or_create(name=name)
     Routine.objects.exclude(name__in=ROUTINES).update(next_at=None)
+    # older code, after an update that went back, did not know it and put it to rest
+    Routine.objects.filter(name__in=ROUTINES, next_at=None).update(next_at=shop_now(), dead_at=None, attempts=0)
 
 
 def run_routine(pk: str) -> None:

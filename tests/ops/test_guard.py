@@ -151,3 +151,10 @@ def test_late_goods_are_told_at_the_first_look(routine: Routine, monkeypatch: An
     incident.refresh_from_db()
     assert incident.state == "resolved"
     assert Incident.objects.count() == 1
+
+
+def test_a_routine_that_older_code_put_to_rest_goes_on(routine: Routine) -> None:
+    Routine.objects.filter(pk=routine.pk).update(next_at=None, dead_at=shop_now(), attempts=6)
+    ensure_routines()
+    routine.refresh_from_db()
+    assert (routine.next_at is None, routine.dead_at, routine.attempts) == (False, None, 0)
