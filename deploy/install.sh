@@ -107,6 +107,7 @@ if [ -n "$password" ]; then
     printf '%s\n' "$password" | manage_as_root "$name" prepare --try-password || stop "Choose another password, and run this again. Nothing was stopped."
 fi
 if systemctl -q is-active autoorder.target; then
+    trap 'exit 130' INT HUP TERM # dash runs the next trap only when it exits by itself
     trap 'systemctl start autoorder.target' EXIT # whatever goes wrong from here on, the shop runs again
     systemctl stop autoorder.target $UNITS
 fi
@@ -125,7 +126,7 @@ install -D -m 0644 "$CURRENT/deploy/systemd/journald.conf" /etc/systemd/journald
 systemctl restart systemd-journald
 systemctl -q enable autoorder.target $UNITS
 systemctl start autoorder.target
-trap - EXIT
+trap - EXIT INT HUP TERM
 
 # The web server: a certificate of our own making until certbot has one, so that it can start at all.
 if [ -n "$domain" ]; then

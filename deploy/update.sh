@@ -18,7 +18,7 @@ case "${1-}" in --help | -h) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 
 if [ -z "${AUTOORDER_UPDATE_LOG-}" ]; then
     log=/var/log/autoorder-update-$(date +%Y%m%d-%H%M%S).log
-    : >"$log"
+    (umask 077 && : >"$log") # the journal's lines stand in it
     AUTOORDER_UPDATE_LOG=$log setsid sh "$0" "$@" >"$log" 2>&1 </dev/null &
     work=$!
     trap 'kill "$seen"; printf "\nThe update goes on without you. See it by: tail -f %s\n" "$log"; exit 130' INT HUP TERM
