@@ -63,6 +63,9 @@ value_in_force() { # NAME
     [ ! -e "$SETTINGS" ] || sed -n "s/^$1=//p" "$SETTINGS" | tail -1
 }
 
+# The dashboard's path without slashes around it.
+admin_path() { value_in_force ADMIN_PATH | sed 's#^/*##; s#/*$##' | grep . || echo admin; }
+
 # Put the release's site in force, with certbot's certificate, else one of our own making. What nginx refuses is taken back.
 put_site() {
     domain=$(value_in_force PUBLIC_URL | sed 's#^https://##')
@@ -71,11 +74,10 @@ put_site() {
     certificate=$folder/fullchain.pem
     key=$folder/privkey.pem
     [ -e "$certificate" ] || { certificate=/etc/autoorder/tls/cert.pem; key=/etc/autoorder/tls/key.pem; }
-    admin=$(value_in_force ADMIN_PATH | sed 's#^/*##; s#/*$##')
     who=
     for address in $(value_in_force ADMIN_ALLOW); do who="$who allow $address;"; done
     [ ! -e "$SITE" ] || cp "$SITE" "$SITE.before"
-    sed "s#@DOMAIN@#$domain#g; s#@ADMIN@#/${admin:-admin}/#; s#@ALLOW@#$who#; s#@CERTIFICATE@#$certificate#; s#@KEY@#$key#" \
+    sed "s#@DOMAIN@#$domain#g; s#@ADMIN@#/$(admin_path)/#; s#@ALLOW@#$who#; s#@CERTIFICATE@#$certificate#; s#@KEY@#$key#" \
         "$CURRENT/deploy/nginx/autoorder.conf" >"$SITE"
     ln -sf "../sites-available/autoorder" /etc/nginx/sites-enabled/autoorder
     if nginx -tq; then

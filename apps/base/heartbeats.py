@@ -40,12 +40,6 @@ def left_lately(name: str, seconds: float) -> bool:
     return ago is not None and ago < seconds
 
 
-def left_after(name: str, moment: float) -> bool:
-    """Whether `name` said after a moment (seconds since 1970) that it leaves."""
-    ago = silence(f"{name}.left")
-    return ago is not None and time.time() - ago > moment
-
-
 def beat(name: str) -> None:
     """Say of oneself, for `watch` and systemd, that real work was done just now."""
     note(name)

@@ -30,7 +30,8 @@ def send_report(routine: Routine) -> datetime:
     now = shop_now()
     due = next_morning(now)
     if routine.memory.get("for") is None:  # a new shop has no yesterday
-        return _remember(routine, due)
+        routine.remember(**{"for": due.isoformat()})
+        return due
     upto = datetime.fromisoformat(routine.memory["for"])
     if now < upto:
         return upto
@@ -41,11 +42,7 @@ def send_report(routine: Routine) -> datetime:
     said = {"day": upto - timedelta(days=1), "machine": machine}
     tell_report(owners, "daily", about=f"report:{day}", money=about_money(upto), **said)
     tell_report(operators, "daily", about=f"report:{day}", **said)
-    return _remember(routine, due)
-
-
-def _remember(routine: Routine, due: datetime) -> datetime:
-    Routine.objects.filter(pk=routine.pk).update(memory={"for": due.isoformat()})
+    routine.remember(**{"for": due.isoformat()})
     return due
 
 

@@ -75,5 +75,5 @@ def look_around(routine: Routine, *, apart: bool = True) -> datetime:
         raise_incident("goods.late", "goods_late", late=late)
     elif verdict == "resolve":
         resolve_incident("goods.late")
-    Routine.objects.filter(pk=routine.pk).update(memory=memory)
+    routine.remember(**memory)
     return shop_now() + EVERY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -51,3 +51,7 @@ class Routine(Claimable):
 
     def __str__(self) -> str:
         return self.name
+
+    def remember(self, **memory: Any) -> None:
+        """What the next round must know, and nothing else; the claim's own columns stay as they are."""
+        type(self).objects.filter(pk=self.pk).update(memory=memory)

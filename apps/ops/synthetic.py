@@ -58,18 +58,15 @@ def walk(routine: Routine) -> datetime:
     """One round of the routine: buy, or look what came of it."""
     memory, now = dict(routine.memory), shop_now()
     if not memory:
-        return _remember(routine, {"failed": 0}, now + FIRST)
+        routine.remember(failed=0)
+        return now + FIRST
     try:
         if "bought_at" not in memory:
             buy(deliver)
-            return _remember(routine, {**memory, "bought_at": now.isoformat()}, now + LOOK)
-        since = datetime.fromisoformat(memory["bought_at"])
-        order = order_since(since)
-        if order is not None and order.state == OrderState.DELIVERED:
-            return _well(routine, since)
-        if now - since < PATIENCE:
+            routine.remember(**memory, bought_at=now.isoformat())
             return now + LOOK
-        raise CannotBuy("order" if order is None else "goods")
+        since = datetime.fromisoformat(memory["bought_at"])
+        return _well(routine, since) if has_goods(since) else now + LOOK
     except CannotBuy as broken:
         return _failed(routine, int(memory.get("failed", 0)) + 1, str(broken))
     except Exception:  # whatever it was, a buyer would have met it too
@@ -141,27 +138,33 @@ def deliver(update: dict[str, Any]) -> None:
         raise CannotBuy("in")
 
 
+def has_goods(since: datetime) -> bool:
+    """Whether what it bought after a moment was delivered. Raises CannotBuy when PATIENCE is over."""
+    order = order_since(since)
+    if order is not None and order.state == OrderState.DELIVERED:
+        return True
+    if shop_now() - since < PATIENCE:
+        return False
+    raise CannotBuy("order" if order is None else "goods")
+
+
 def order_since(moment: datetime) -> Order | None:
     return Order.objects.filter(buyer=chat_of(TELEGRAM_ID), created_at__gte=moment).order_by("-id").first()
 
 
-def _remember(routine: Routine, memory: dict[str, Any], again: datetime) -> datetime:
-    Routine.objects.filter(pk=routine.pk).update(memory=memory)
-    return again
-
-
 def _well(routine: Routine, since: datetime) -> datetime:
     resolve_incident("synthetic")
-    again = _remember(routine, {"failed": 0, "well_at": shop_now().isoformat()}, since + EVERY)
+    routine.remember(failed=0, well_at=shop_now().isoformat())
     forget(shop_now() - KEPT)
-    return again
+    return since + EVERY
 
 
 def _failed(routine: Routine, times: int, stage: str) -> datetime:
     if times >= ENOUGH:
         raise_incident("synthetic", "synthetic_failed", stage=stage)
     well_at = routine.memory.get("well_at")
-    return _remember(routine, {"failed": times, **({"well_at": well_at} if well_at else {})}, shop_now() + AGAIN)
+    routine.remember(failed=times, **({"well_at": well_at} if well_at else {}))
+    return shop_now() + AGAIN
 
 
 def forget(old: datetime) -> None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from apps.base.health import Finding, examine
-from apps.base.heartbeats import left_after
+from apps.base.heartbeats import left_lately
 from apps.ops import metrics
 
 BORN = time.time()
@@ -49,7 +49,7 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """503 only when this host must not get traffic; everything else is a warning with 200."""
     found = findings()
-    if left_after("web", BORN):  # of this process alone: no other could say it of us
+    if left_lately("web", time.time() - BORN):  # of this process alone: no other could say it of us
         found = [*found, Finding("stopping", 2, "this process was told to stop", True, {})]
     blocked = any(finding.gates and finding.level == 2 for finding in found)
     if may_see_details(request):

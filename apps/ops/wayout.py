@@ -31,11 +31,13 @@ def try_way(routine: Routine) -> datetime:
     found = [goes_and_comes(base, token, chats[0]) for base in own_api()]
     if True in found:
         resolve_incident(KEY)
-        return _remember(routine, 0, EVERY)
+        routine.remember(failed=0)
+        return shop_now() + EVERY
     failed = int(routine.memory.get("failed", 0)) + (False in found)
     if failed >= ENOUGH:
         raise_incident(KEY, "owner_bot_down")
-    return _remember(routine, failed, AGAIN)
+    routine.remember(failed=failed)
+    return shop_now() + AGAIN
 
 
 def goes_and_comes(base: str, token: str, chat: int) -> bool | None:
@@ -54,8 +56,3 @@ def goes_and_comes(base: str, token: str, chat: int) -> bool | None:
     except (OSError, ValueError, KeyError):
         pass
     return True
-
-
-def _remember(routine: Routine, failed: int, wait: timedelta) -> datetime:
-    Routine.objects.filter(pk=routine.pk).update(memory={"failed": failed})
-    return shop_now() + wait

@@ -14,8 +14,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context
-from apps.bot.synthetic import without_synthetic
+from apps.base.adminpages import actor_of, page_context
+from apps.bot.admin import OfPeople
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.models import Order, OrderLine, Payment
 from apps.orders.services import delivery, payment, review
@@ -120,7 +120,8 @@ class WorkFilter(admin.SimpleListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
+class OrderAdmin(OfPeople):
+    chat = "buyer"
     list_display = ("number", "bought", "state", "amount", "buyer_name", "created_at", "paid_at", "to_do")
     list_filter = (WorkFilter, "state", "created_at")
     search_fields = ("number__iexact", "payments__reference__iexact", "payments__transaction__iexact")
@@ -131,7 +132,7 @@ class OrderAdmin(ReadOnlyAdmin):
     change_form_template = "admin/shop/order.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        return without_synthetic(super().get_queryset(request), "buyer").prefetch_related("lines", "payments")
+        return super().get_queryset(request).prefetch_related("lines", "payments")
 
     @admin.display(description="Produk")
     def bought(self, order: Order) -> str:

@@ -40,16 +40,20 @@ def stock_link(variant: Variant) -> str:
     return format_html('<a href="{}" class="underline">{}</a>', url, stock_left(variant))
 
 
+class OfRealProducts(ReadOnlyAdmin):
+    """A list without the synthetic buyer's product."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return real_products(super().get_queryset(request), "product__code")
+
+
 @admin.register(Variant)
-class VariantAdmin(ReadOnlyAdmin):
+class VariantAdmin(OfRealProducts):
     list_display = ("called", "costs", "duration_days", "free_seats", "add_stock")
     list_display_links = None  # a variant is changed on the page of its product
     list_filter = ("product__kind", "product__category")
     search_fields = ("product__name", "product__code", "name")
     list_select_related = ("product",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
-        return real_products(super().get_queryset(request), "product__code")
 
     @admin.display(description="Nama", ordering="product__name")
     def called(self, variant: Variant) -> str:
@@ -114,7 +118,7 @@ class VariantAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StockUnit)
-class StockUnitAdmin(ReadOnlyAdmin):
+class StockUnitAdmin(OfRealProducts):
     """Contents are not shown here: revealing one is an act of its own (issue 06)."""
 
     list_display = ("short_id", "variant", "seats_sold", "added_at", "withdrawn_at", "change")
@@ -122,9 +126,6 @@ class StockUnitAdmin(ReadOnlyAdmin):
     list_select_related = ("variant__product",)
     fields = ("variant", "added_at", "withdrawn_at")
     actions = ("withdraw",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StockUnit]:
-        return real_products(super().get_queryset(request), "product__code")
 
     @admin.display(description="Isi")
     def short_id(self, unit: StockUnit) -> str:
