@@ -164,7 +164,7 @@ autoorder health --quiet || true
 address=$(hostname -I 2>/dev/null | awk '{ print $1 }')
 say "autoorder $name runs, and starts again with the machine."
 echo "  Dashboard             from your own computer: ssh -L 8000:/run/autoorder/web.sock root@${domain:-${address:-ADDRESS}}"
-echo "                        then open http://localhost:8000/${admin:-admin/}  (not on the internet before logins have a second factor)"
+echo "                        then open http://localhost:8000/$(admin_path)/  (not on the internet before logins have a second factor)"
 [ -z "$domain" ] || echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"
 echo "  Login                 owner, with the password you gave"
 echo "  Commands              autoorder health, autoorder importproducts - < produk.csv, …"
