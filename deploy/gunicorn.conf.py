@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from apps.base.environment import value_of
-from apps.base.heartbeats import forget_leave, leave
+from apps.base.heartbeats import leave
 from apps.base.tether import die_with_parent
 
 socket_file = os.environ.get("AUTOORDER_WEB_SOCKET")  # production: nginx stands before it
@@ -33,7 +33,6 @@ control_socket_disable = True
 def when_ready(server):  # noqa: ANN001, ANN201
     gc.collect()
     gc.freeze()  # what is loaded by now stays shared between the forked workers
-    forget_leave("web")  # of an earlier life, perhaps under a clock that was ahead
     end = server.handle_term
 
     def handle_term():  # noqa: ANN202

@@ -165,6 +165,7 @@ address=$(hostname -I 2>/dev/null | awk '{ print $1 }')
 say "autoorder $name runs, and starts again with the machine."
 echo "  Dashboard             from your own computer: ssh -L 8000:/run/autoorder/web.sock root@${domain:-${address:-ADDRESS}}"
 echo "                        then open http://localhost:8000/$(admin_path)/  (not on the internet before logins have a second factor)"
+[ -z "$domain" ] || echo "                        or let one address in: ADMIN_ALLOW=203.0.113.7 in $SETTINGS, then run this again and open https://$domain/$(admin_path)/"
 [ -z "$domain" ] || echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"
 echo "  Login                 owner, with the password you gave"
 echo "  Commands              autoorder health, autoorder importproducts - < produk.csv, …"

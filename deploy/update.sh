@@ -42,6 +42,9 @@ if [ "${1-}" = --standby ]; then
     shift
     ! systemctl -q is-active autoorder-web || stop "The shop runs here: this is no standby. Update it without --standby."
 fi
+if [ -z "$standby" ] && [ "$(as_postgres psql -qAtc 'SELECT pg_is_in_recovery()')" = t ]; then
+    stop "This server's database follows another one: it is a standby. Update it with: sh deploy/update.sh --standby"
+fi
 ref=${1:-HEAD}
 git_here rev-parse -q --verify "$ref^{commit}" >/dev/null || stop "There is no version \"$ref\" in $SOURCE: git fetch --tags, then try again."
 old=$(basename "$(readlink -f "$CURRENT")")
@@ -66,10 +69,12 @@ mv "$dump.new" "$dump"
 say "3/5 Migrations, tried on a copy …"
 notes=$(mktemp -d)
 switched=
+resting= # whether `watch` was stopped by us
+drop_trial() { as_postgres dropdb --if-exists --force "$TRIAL" >/dev/null 2>&1 || true; }
 over() {
     trap '' INT HUP TERM
-    systemctl start autoorder-watch 2>/dev/null || true # it rests during the switch only
-    as_postgres dropdb --if-exists --force "$TRIAL" >/dev/null 2>&1 || true
+    [ -z "$resting" ] || systemctl start autoorder-watch 2>/dev/null || true
+    drop_trial
     rm -rf "$notes"
 }
 interrupted() {
@@ -80,7 +85,7 @@ interrupted() {
 trap over EXIT
 trap interrupted INT HUP TERM
 
-as_postgres dropdb --if-exists --force "$TRIAL" >/dev/null 2>&1 || true
+drop_trial
 as_postgres createdb -O autoorder_admin -T template0 -E UTF8 --locale=C.UTF-8 "$TRIAL"
 as_postgres pg_restore --no-comments -d "$TRIAL" <"$dump" || stop "The dump $dump does not load: nothing was changed."
 grant_rights "$TRIAL"
@@ -106,12 +111,17 @@ worse before back || stop "$old does not understand the tables of $new, so that 
 if knows_testbuy "$old"; then
     on_trial "$old" testbuy --rehearse >/dev/null || stop "$old cannot sell on the tables of $new, so that there would be no way back: nothing was changed."
 fi
-as_postgres dropdb --force "$TRIAL"
+drop_trial
 
+rest() { # nobody is called for what we end ourselves
+    resting=yes
+    systemctl stop autoorder-watch || true
+}
 restart() {
-    systemctl stop autoorder-watch # nobody is called for what we end ourselves
+    rest
     systemctl restart autoorder-web autoorder-worker autoorder-bot 2>/dev/null || true # what does not start shows in its health
     systemctl start autoorder-watch
+    resting=
 }
 
 # True when every unit stays up, this host may get traffic and nothing fails that did not before, for $WATCHED seconds after a
@@ -146,9 +156,13 @@ go_back() { # WHY
     trap '' INT HUP TERM
     say "$1 Going back to $old …"
     journalctl -q --no-pager -n 15 -o cat -u 'autoorder-*' --since "@$switched" || true
-    # older code would take the test buyer's free orders for unpaid ones
-    knows_testbuy "$old" || manage_as_root "$new" testbuy --forget || true
+    if ! knows_testbuy "$old"; then # older code would take the test buyer's free orders for unpaid ones
+        rest
+        systemctl stop autoorder-web autoorder-worker autoorder-bot || true # so that no new one comes
+        manage_as_root "$new" testbuy --forget || true
+    fi
     switch_to "$old" || true
+    autoorder prepare >/dev/null || true # the routines of the new code rest
     restart || true
     if WATCHED=10 && stays_well; then
         stop "The update failed; $old runs again, on the tables of $new, and nothing was lost. What $new said stands above and in: journalctl -u 'autoorder-*'" 1

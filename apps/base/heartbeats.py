@@ -35,9 +35,9 @@ def forget_leave(name: str) -> None:
 
 
 def left_lately(name: str, seconds: float) -> bool:
-    """Whether `name` left by intent within the last so many seconds."""
+    """Whether `name` left by intent within the last so many seconds. A note from the future is of a clock that was ahead."""
     ago = silence(f"{name}.left")
-    return ago is not None and ago < seconds
+    return ago is not None and 0 <= ago < seconds
 
 
 def beat(name: str) -> None:

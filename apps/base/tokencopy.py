@@ -21,18 +21,15 @@ def path() -> Path:
 
 
 def read() -> dict[str, str]:
-    """Name → token; empty when there is no copy, or FIELD_KEYS does not open it."""
+    """Name → token; empty when there is no copy, or it cannot be read: whoever asks has the environment's as well."""
     try:
         sealed = path().read_bytes()
-    except OSError:
-        return {}
-    from apps.base.crypto import CannotOpen, open_sealed  # watch loads the cipher only when it has something to tell
+        from apps.base.crypto import open_sealed  # watch loads the cipher only when it has something to tell
 
-    try:
         found = json.loads(open_sealed(sealed, column=COLUMN, pk=PK, keys=value_of("FIELD_KEYS")))
-    except (CannotOpen, ValueError):
+        return {name: str(token) for name, token in found.items() if token}
+    except Exception:  # noqa: BLE001 - an alert is being told: nothing about its copy may stop it
         return {}
-    return {name: str(token) for name, token in found.items() if token}
 
 
 def write() -> bool:

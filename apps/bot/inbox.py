@@ -23,6 +23,7 @@ from apps.bot.newbot import welcome
 from apps.bot.parsing import parse
 from apps.bot.router import all_routes, route
 from apps.bot.screens import Reply, show
+from apps.bot.synthetic import is_synthetic
 from apps.bot.talk import Talk
 from apps.bot.updates import Incoming
 
@@ -187,6 +188,8 @@ def _over_budget(chat: Chat, now: datetime) -> int:
         for task in settings.CHAT_BACK:
             send_errand(task, chat.pk)
     update_row(chat, **counted)
+    if is_synthetic(chat):  # the test buyer's presses are ours
+        return 0
     extra = chat.window_actions - ACTIONS_A_MINUTE.get()
     return 0 if extra <= 0 else 1 if extra == 1 else -1
 

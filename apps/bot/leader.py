@@ -162,7 +162,7 @@ async def keep_copying_tokens() -> None:
     while True:
         try:
             await in_thread(tokencopy.write)
-        except (DatabaseError, OSError):  # the copy that is there stays good
+        except Exception:  # noqa: BLE001 - whatever it was, the copy that is there stays good
             log.warning("the tokens could not be copied for watch", extra={"action": "tokens_not_copied"})
         await asyncio.sleep(COPY)
 

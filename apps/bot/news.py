@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.conf import settings
@@ -38,13 +38,14 @@ def who_hears(incident: Incident) -> list[int]:
     return people
 
 
-def tell_incident(incident: Incident, occasion: str) -> None:
-    """The alert (`opened`), a `reminder`, or that it is `resolved`, to everybody whom it concerns.
+def tell_incident(incident: Incident, occasion: str, *, besides: Collection[int] = ()) -> None:
+    """The alert (`opened`), a `reminder`, or that it is `resolved`, to everybody whom it concerns, `besides` left out.
 
     Safe to run twice: a chat that has it is left out.
     """
     about = f"incident:{incident.pk.hex}:{occasion}{incident.told}"
-    tell_once(who_hears(incident), about, lambda language: incident_screen(incident, occasion, language))
+    people = [chat for chat in who_hears(incident) if chat not in besides]
+    tell_once(people, about, lambda language: incident_screen(incident, occasion, language))
 
 
 def tell_sellers(incident: Incident, occasion: str) -> None:

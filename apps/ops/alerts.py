@@ -43,7 +43,9 @@ def tell_incident(incident: Incident, occasion: str) -> None:
         outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS)
         return
     heard = _by_owner_bot(token, incident, occasion)
-    if not heard and not outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS):
+    if heard:  # who never started the owner bot, or blocked it, hears by the shop's
+        news.tell_incident(incident, occasion, besides=heard)
+    elif not outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS):
         log.error("the owner bot and all other ways failed", extra={"action": "alert_by_shop_bot", "key": incident.key})
         news.tell_incident(incident, occasion)
 
@@ -56,16 +58,16 @@ def tell_report(people: list[int], template: str, *, about: str, **context: Any)
     news.tell_once(rest, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
 
 
-def _by_owner_bot(token: str, incident: Incident, occasion: str) -> bool:
-    """Whether anybody heard it that way."""
+def _by_owner_bot(token: str, incident: Incident, occasion: str) -> list[int]:
+    """The chats that heard it that way."""
     global _rests_until
     until = time.monotonic() + WITHIN
     if time.monotonic() < _rests_until:
-        return False
+        return []
     screen = news.incident_screen(incident, occasion, settings.LANGUAGE_CODE)
     heard = [chat for chat in news.who_hears(incident) if _bring(token, chat, screen, until)]
     _rests_until = 0.0 if heard else time.monotonic() + REST
-    return bool(heard)
+    return heard
 
 
 def _bring(token: str, chat: int, screen: Screen, until: float) -> bool:

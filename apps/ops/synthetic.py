@@ -172,6 +172,7 @@ def forget(old: datetime) -> None:
     chat = chat_of(TELEGRAM_ID)
     with transaction.atomic():
         orders = Order.objects.filter(buyer=chat, created_at__lt=old)
+        Errand.objects.filter(key__in=[str(pk) for pk in orders.values_list("pk", flat=True)]).delete()
         OrderLine.objects.filter(order__in=orders).delete()
         orders.delete()
         OutboundMessage.objects.filter(chat=chat, queued_at__lt=old).delete()

@@ -20,6 +20,10 @@ WITHOUT_NETWORK_RIGHTS = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-n
 INIT = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init")
 
 
+def say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {what}", flush=True)
+
+
 class Machine:
     """One container. `root` survives between runs until `make_afresh`."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
-from tests.container.customers import FAKES, Customers
-from tests.container.machine import Machine
+from tests.container.customers import FAKES
+from tests.container.machine import Machine, say
+from tests.container.updates import BAD_MIGRATION, BAD_SALE, BAD_START, BAD_TABLES, Updates
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNITS = ("web", "worker", "bot", "watch")
@@ -41,11 +41,7 @@ PAYMENT_POLL_EVERY=3
 PRODUCTS = "code,name,price,description,category,terms\\nkopi,Kopi Kode,12000,Kode kopi,Minum,Jangan dibagi\\n"
 
 
-def say(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {what}", flush=True)
-
-
-class Proof(Customers):
+class Proof(Updates):
     """The steps, in order; each leaves the machine for the next."""
 
     def __init__(self, machine: Machine, domain: str) -> None:
@@ -125,6 +121,19 @@ class Proof(Customers):
         self.machine.sh("cd /root/autoorder && git reset -q --hard HEAD~1")
         assert self.machine.sh("systemctl show -P ActiveEnterTimestamp autoorder-web").stdout == started
         say("install.sh with a weak password, and from another version: refused, and nothing was stopped")
+
+    def install_interrupted(self) -> None:
+        """Broken off after it has stopped the shop: the shop runs again."""
+        script = (
+            "cd /root/autoorder && printf '\\n\\n\\n\\n' | setsid sh deploy/install.sh > /root/install.log 2>&1 & work=$!;"
+            " until grep -q 'Making the tables' /root/install.log; do sleep 0.1; done;"
+            " systemctl -q is-active autoorder-web && echo not stopped; kill -TERM $work; wait $work; echo ended $?"
+        )
+        said = self.machine.sh(script, check=False).stdout
+        assert "ended 130" in said, said
+        assert "not stopped" not in said, "it was broken off too early to prove anything"
+        took = self.machine.wait(self.serves, "the shop after an installation that was broken off", 30)
+        say(f"install.sh broken off after it stopped the shop: serving {took:.1f} s later; a sale: {self.buy():.1f} s")
 
     def look_around(self) -> None:
         """Rights, checksums, roles, and what systemd thinks of the units."""
@@ -242,101 +251,10 @@ class Proof(Customers):
         )
         say(f"{times} crashes of the worker in a row; a sale: {self.buy():.1f} s")
 
-    def update(self) -> None:
-        old = self.release()
-        self.commit("echo '# a harmless change' >> README.md")
-        with Poller(self) as poller:
-            done = self.machine.sh("cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 sh deploy/update.sh", seconds=900)
-        assert self.release() != old, done.stdout
-        say(
-            f"update.sh: {old} → {self.release()}; longest time without an answer {poller.longest:.1f} s; a sale: {self.buy():.1f} s"
-        )
-        assert poller.longest < 30
-
-    def update_without_a_terminal(self) -> None:
-        """Its SSH line breaks half-way: it goes on all the same."""
-        old = self.release()
-        self.commit("echo '# another harmless change' >> README.md")
-        lost = "cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 setsid sh deploy/update.sh >/dev/null 2>&1 & sleep 15; kill -HUP $!; sleep 1; kill -0 $! 2>/dev/null && echo alive"
-        assert "alive" not in self.machine.sh(lost, check=False).stdout
-        took = self.machine.wait(lambda: self.release() != old, "the update to go on", 300)
-        log = "cat $(ls -1t /var/log/autoorder-update-*.log | head -1)"
-        self.machine.wait(lambda: f"autoorder {self.release()} runs" in self.machine.sh(log).stdout, "its end", 120)
-        say(f"update.sh whose terminal was lost: went on, switched {took:.0f} s later; a sale: {self.buy():.1f} s")
-
-    def failing_update(self, what: str, change: str, *, starts: bool) -> None:
-        """`starts`: it is only found out by running it."""
-        old = self.release()
-        self.commit(change)
-        with Poller(self) as poller:
-            done = self.machine.sh(
-                "cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 sh deploy/update.sh", check=False, seconds=900
-            )
-        assert done.returncode, f"{what}: the update says that it went well\n{done.stdout}"
-        assert self.release() == old, f"{what}: it stayed on the bad release"
-        assert ("nothing was changed" in done.stdout) is not starts, done.stdout
-        self.machine.sh("cd /root/autoorder && git reset -q --hard HEAD~1")
-        last = done.stdout.strip().splitlines()[-1]
-        say(
-            f"{what}: went back to {old}; longest time without an answer {poller.longest:.1f} s; a sale: {self.buy():.1f} s"
-        )
-        print(f"    {last}", flush=True)
-        assert poller.longest < 30
-
-    def release(self) -> str:
-        return self.machine.sh("basename $(readlink -f /opt/autoorder/current)").stdout.strip()
-
-    def commit(self, change: str) -> None:
-        time.sleep(1.1)  # a release is named by its second
-        self.machine.sh(
-            f"cd /root/autoorder && {change} && git add -A && git -c user.name=x -c user.email=x@x.example commit -qm 'Try'"
-        )
-
     def books(self) -> None:
         said = self.machine.sh("autoorder checkinvariants")
         assert said.returncode == 0
         say("the books are right")
-
-
-class Poller:
-    """Asks the shop all the while; knows the longest time without an answer of its own."""
-
-    def __init__(self, proof: Proof) -> None:
-        self.proof, self.longest, self._over = proof, 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        last = time.monotonic()
-        while not self._over.wait(0.3):
-            ask = "curl -s -m 2 -o /dev/null -w '%{http_code}' -X POST -d x --unix-socket /run/autoorder/web.sock http://localhost/telegram/webhook/"
-            if self.proof.machine.sh(ask, check=False).stdout == "401":  # our own answer: it read the secret
-                last = time.monotonic()
-            self.longest = max(self.longest, time.monotonic() - last)
-
-    def __enter__(self) -> Poller:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-
-BAD_START = "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/' apps/bot/leader.py"
-BAD_SALE = "sed -i 's/^def goods_sent(about: str) -> None:/&\\n    return/' apps/orders/tasks.py && ! git diff --quiet"
-ADDS_MIGRATION = """cat > apps/ROOM/migrations/9999_bad.py <<'END'
-from django.db import migrations
-
-
-class Migration(migrations.Migration):
-    dependencies = [("ROOM", "LAST")]
-    operations = [migrations.RunSQL("SQL")]
-END
-sed -i "s/LAST/$(ls apps/ROOM/migrations | grep '^0' | sort | tail -1 | sed 's/.py//')/" apps/ROOM/migrations/9999_bad.py"""
-BAD_MIGRATION = ADDS_MIGRATION.replace("ROOM", "base").replace('"SQL"', '"SELECT nothing_like_this()"')
-BAD_TABLES = ADDS_MIGRATION.replace("ROOM", "orders").replace(
-    '"SQL"', """"ALTER TABLE orders_order ADD CONSTRAINT nobody_sells CHECK (state <> 'paid') NOT VALID\""""
-)
 
 
 def main() -> int:
@@ -352,6 +270,7 @@ def main() -> int:
         proof.look_around()
         proof.web()
         proof.install_again()
+        proof.install_interrupted()
         proof.reboot()
         proof.kill_each()
         proof.hang_each()
@@ -359,6 +278,7 @@ def main() -> int:
         proof.update()
         proof.failing_update("an update that does not start", BAD_START, starts=True)
         proof.update_without_a_terminal()
+        proof.update_interrupted()
         proof.failing_update("an update that runs and does not sell", BAD_SALE, starts=True)
         proof.failing_update("an update on whose tables nobody can sell", BAD_TABLES, starts=False)
         proof.failing_update("an update whose migration fails", BAD_MIGRATION, starts=False)

@@ -14,6 +14,7 @@ class Listener(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
         self.status = 200
+        self.refuses = "nothing"  # what a body that gets 403 contains
         self.says = b""
         super().__init__(("127.0.0.1", 0), Answering)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -29,7 +30,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         self.server.heard.append((self.path, body))
-        self.send_response(self.server.status)
+        self.send_response(403 if self.server.refuses in body else self.server.status)
         self.end_headers()
         self.wfile.write(self.server.says)
 

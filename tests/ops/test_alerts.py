@@ -159,6 +159,13 @@ def test_the_shops_bot_is_the_last_way(owner_bot: Listener) -> None:
     assert OutboundMessage.objects.filter(about__startswith="incident:").count() == 2
 
 
+def test_whom_the_owner_bot_does_not_reach_the_shops_bot_tells(owner_bot: Listener) -> None:
+    """An operator who never started the owner bot must hear of it all the same."""
+    owner_bot.refuses = "chat_id=705"
+    trouble()
+    assert [row.chat.telegram_id for row in OutboundMessage.objects.filter(about__startswith="incident:")] == ["705"]
+
+
 def test_what_the_shops_bot_alone_would_bring_goes_by_mail_too(
     db: Any, mailbox: Mailbox, monkeypatch: Any, settings: Any
 ) -> None:

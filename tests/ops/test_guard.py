@@ -153,6 +153,15 @@ def test_late_goods_are_told_at_the_first_look(routine: Routine, monkeypatch: An
     assert Incident.objects.count() == 1
 
 
+def test_a_routine_of_newer_code_rests_without_an_alarm(routine: Routine) -> None:
+    """After an update that went back its row is still there."""
+    Routine.objects.filter(pk=routine.pk).update(name="of_a_later_release", next_at=shop_now())
+    run_routine(str(routine.pk))
+    routine.refresh_from_db()
+    assert (routine.next_at, routine.dead_at, routine.last_error) == (None, None, "")
+    assert not Incident.objects.exists()
+
+
 def test_a_routine_that_older_code_put_to_rest_goes_on(routine: Routine) -> None:
     Routine.objects.filter(pk=routine.pk).update(next_at=None, dead_at=shop_now(), attempts=6)
     ensure_routines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import InterfaceError
 
 from apps.base import heartbeats, patience, tokencopy
 from apps.base.credentials import adopt_environment, rotate
+from apps.base.crypto import CannotOpen, seal
 from apps.base.environment import ROOT
+from apps.bot import leader
 from apps.ops import observe, outside, watch
 from tests.ops.conftest import Listener
 
@@ -136,6 +140,38 @@ class TestTokens:
         monkeypatch.setenv("FIELD_KEYS", keys or "k9:" + "B" * 43 + "=")
         assert outside.tokens() == ["77:old"]
 
+    @pytest.mark.parametrize("content", [b"", b"\x00\xff", b"v1:short", b"\x01" * 400])
+    def test_a_damaged_copy_breaks_nothing(self, rotated: str, content: bytes) -> None:
+        tokencopy.write()
+        tokencopy.path().write_bytes(content)
+        assert outside.tokens() == ["77:old"]
+
+    def test_what_is_no_table_of_tokens_breaks_nothing(
+        self, rotated: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        tokencopy.write()
+        sealed = seal(b'["77:new"]', column=tokencopy.COLUMN, pk=tokencopy.PK)
+        tokencopy.path().write_bytes(sealed)
+        assert outside.tokens() == ["77:old"]
+
+    def test_whatever_goes_wrong_the_copying_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tried: list[str] = []
+
+        def write() -> None:
+            tried.append("")
+            raise [InterfaceError("the connection already closed"), CannotOpen("k1")][len(tried) % 2]
+
+        async def copies() -> None:
+            copying = asyncio.create_task(leader.keep_copying_tokens())
+            while len(tried) < 3 and not copying.done():
+                await asyncio.sleep(0.01)
+            copying.cancel()
+
+        monkeypatch.setattr(leader, "COPY", 0.0)
+        monkeypatch.setattr(tokencopy, "write", write)
+        asyncio.run(copies())
+        assert len(tried) >= 3
+
     def test_watch_reads_it_without_django(self, rotated: str) -> None:
         tokencopy.write()
         asks = (
@@ -164,6 +200,8 @@ class TestDeaths:
         assert heartbeats.left_lately("bot", 30)
         os.utime(heartbeats.folder() / "bot.left", (1, 1))
         assert not heartbeats.left_lately("bot", 30), "long ago"
+        os.utime(heartbeats.folder() / "bot.left", (time.time() + 60, time.time() + 60))
+        assert not heartbeats.left_lately("bot", 30), "under a clock that was ahead"
 
     def test_a_leave_excuses_one_end_and_somebody_must_follow(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,9 +13,11 @@ from django.urls import reverse
 from apps.base.audit import AuditRow
 from apps.base.clock import shift_clock, shop_now
 from apps.base.credentials import adopt_environment
+from apps.base.errands import Errand, send_errand
 from apps.base.health import ServiceUnavailable
 from apps.base.incidents import Incident
 from apps.base.invariants import REGISTRY
+from apps.bot import inbox
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
 from apps.ops import daily, healthchecks, synthetic, wayout
 from apps.ops.export import TABLES
@@ -73,6 +75,23 @@ def test_it_buys_and_gets_its_goods_without_a_word_to_telegram(shop: Shop, routi
     assert incidents() == []
     assert healthchecks.buyer_age() == {"seconds_ago": pytest.approx(0, abs=5)}
     assert [rule.name for rule in REGISTRY if list(rule.broken())] == []
+
+
+def test_a_small_budget_of_actions_does_not_stop_it(shop: Shop, routine: Routine) -> None:
+    inbox.ACTIONS_A_MINUTE.set(5, actor="test")
+    for _ in range(4):  # the command's purchases beside the routine's
+        since = shop_now()
+        synthetic.buy(synthetic.deliver)
+        shop.settle()
+        assert synthetic.has_goods(since)
+
+
+def test_what_is_forgotten_leaves_no_errand(shop: Shop, routine: Routine) -> None:
+    synthetic.buy(synthetic.deliver)
+    key = str(Order.objects.get().pk)
+    send_errand("apps.ops.nobody", key)
+    synthetic.forget(shop_now() + timedelta(seconds=1))
+    assert not Errand.objects.filter(key=key).exists()
 
 
 def test_it_buys_while_the_shop_is_closed_and_has_no_gateway(shop: Shop, routine: Routine, settings: Any) -> None:
