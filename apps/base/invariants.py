@@ -24,6 +24,11 @@ class Invariant:
 REGISTRY: list[Invariant] = []
 
 
+def page_of(name: str) -> str:
+    """The page that says what an invariant means and what to do."""
+    return f"docs/invariants/{name.replace(' ', '-')}.md"
+
+
 def register(name: str, says: str, *, truth: bool = True) -> Callable[..., Callable[[], Iterable[str]]]:
     """Decorator: the function yields ids of rows that break the sentence `says`."""
 

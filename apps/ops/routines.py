@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 ROUTINES = {  # name → what it does; it returns when it wants to be called again
     "health": "apps.ops.guard.look_around",
     "synthetic": "apps.ops.synthetic.walk",
+    "books": "apps.ops.books.check_books",
     "way": "apps.ops.wayout.try_way",
     "report": "apps.ops.daily.send_report",
 }

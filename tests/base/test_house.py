@@ -135,8 +135,7 @@ def test_files_stay_small() -> None:
 
 
 def test_every_invariant_has_its_page() -> None:
-    from apps.base.invariants import REGISTRY
-    from apps.ops.management.commands.checkinvariants import page_of
+    from apps.base.invariants import REGISTRY, page_of
 
     for invariant in REGISTRY:
         page = (ROOT / page_of(invariant.name)).read_text()

@@ -83,6 +83,7 @@ BRANCHES: dict[str, list[dict[str, Any]]] = {
     "money_back": [{}, {"line": None}],
     "alerts/daily": [{}, {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}}],
     "alerts/synthetic_failed": [{}, {"stage": "order"}, {"stage": "goods"}, {"stage": "odd"}],
+    "alerts/books_wrong": [{"name": "audit", "first": "AO-1, AO-2", "page": "docs/invariants/audit.md"}],
     "alerts/money_review": [{}, {"why": "double"}, {"why": "mismatch"}],
     "order": [
         {},

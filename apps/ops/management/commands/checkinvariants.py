@@ -9,12 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand
-from apps.base.invariants import FIRST, REGISTRY
-
-
-def page_of(name: str) -> str:
-    """The page that says what an invariant means and what to do."""
-    return f"docs/invariants/{name.replace(' ', '-')}.md"
+from apps.base.invariants import FIRST, REGISTRY, page_of
 
 
 class Command(ShopCommand):

@@ -1,0 +1,80 @@
+"""The hourly proof of the books: a truth that breaks rings with the page that helps, and ends when it holds again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.base.clock import shop_now
+from apps.base.incidents import Incident
+from apps.base.invariants import REGISTRY
+from apps.ops import books
+from apps.ops.models import Routine
+from apps.ops.routines import ensure_routines
+from apps.orders.models import Order, Variant
+from tests.driver import Buyer, Shop
+
+TRUTHS = [invariant for invariant in REGISTRY if invariant.is_truth]
+
+
+@pytest.fixture
+def routine(db: Any) -> Routine:
+    ensure_routines()
+    made = Routine.objects.get(name="books")
+    assert books.check_books(made) - shop_now() == books.FIRST_TIME, "a new shop has other things to do"
+    return made
+
+
+def hour(routine: Routine) -> timedelta:
+    """All rounds of one hour; how long until the next."""
+    for _ in TRUTHS:
+        routine.refresh_from_db()
+        again = books.check_books(routine) - shop_now()
+    return again
+
+
+def test_a_good_hour_is_silent(shop: Shop, sari: Buyer, spotify: Variant, routine: Routine) -> None:
+    shop.pays(sari.orders("Spotify"))
+    assert hour(routine) == books.EVERY
+    assert not Incident.objects.exists()
+
+
+def test_a_broken_truth_rings_and_ends(
+    shop: Shop, sari: Buyer, tono: Buyer, spotify: Variant, routine: Routine
+) -> None:
+    tono.says("/start")
+    shop.pays(sari.orders("Spotify"))
+    order = Order.objects.get()
+    order.lines.update(price=1)
+    Order.objects.update(total=1)
+    hour(routine)
+    shop.settle()
+    wrong = list(Incident.objects.filter(text="books_wrong"))
+    assert wrong, "no truth noticed it"
+    assert any(row.data["page"] in text for row in wrong for text in tono.heard)
+    order.lines.update(price=18_000)
+    Order.objects.update(total=18_000)
+    hour(routine)
+    assert not Incident.objects.exclude(state="resolved").exists()
+
+
+def test_one_that_kills_its_worker_does_not_keep_the_others(routine: Routine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def never_ends() -> Any:
+        raise Killed
+
+    seen: list[str] = []
+    for number, invariant in enumerate(TRUTHS):
+        broken = never_ends if number == 1 else lambda name=invariant.name: seen.append(name) or iter(())
+        monkeypatch.setitem(invariant.__dict__, "broken", broken)
+    for _ in TRUTHS:
+        routine.refresh_from_db()
+        try:
+            books.check_books(routine)
+        except Killed:
+            continue
+    assert seen == [invariant.name for number, invariant in enumerate(TRUTHS) if number != 1]
