@@ -2,7 +2,50 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from apps.base import embedded
+from apps.base.environment import ROOT
 from apps.ops.drills.copy import ShopCopy as Live
 from apps.ops.drills.copy import descendants
 
-__all__ = ["Live", "descendants"]
+__all__ = ["Live", "Prepared", "descendants"]
+
+
+class Prepared(Live):
+    """One whose first start (initdb, migrations, demo catalogue) is behind it: it happens once a test run, and every shop
+    begins as a copy of what came of it."""
+
+    def start(self, *, again: bool = False) -> Live:
+        if not again:
+            model = prepared_shop()
+            shutil.copy(model.env["AUTOORDER_ENV_FILE"], self.env["AUTOORDER_ENV_FILE"])
+            source, target = embedded.plan(model.shop_folder), embedded.plan(self.shop_folder)
+            subprocess.run(["cp", "-a", source.data, source.home / "initialised", target.home], check=True)
+        return super().start(again=again)
+
+
+def prepared_shop() -> Live:
+    """The run's model; whoever comes first makes it, as `up` does on a first start."""
+    model = Live(Path(os.environ["AUTOORDER_TESTS_FOLDER"]) / "prepared")
+    done = model.folder / "complete"
+    with (model.folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            keys = "from apps.base.environment import ensure_env_file; ensure_env_file()"
+            subprocess.run([sys.executable, "-c", keys], cwd=ROOT, env=model.env, check=True)
+            cluster = embedded.plan(model.shop_folder)
+            embedded.initialise(cluster)
+            server = embedded.spawn_server(cluster, durable=False)
+            try:
+                embedded.ensure_database(cluster)
+                model.manage("prepare")
+            finally:
+                embedded.stop_server(server)
+            done.touch()
+    return model

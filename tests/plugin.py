@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from apps.base import embedded
 
@@ -62,6 +63,7 @@ def start_database() -> None:
     server = embedded.spawn_server(cluster, durable=False)
     embedded.ensure_database(cluster)
     os.environ["DATABASE_URL"] = cluster.url()
+    os.environ["AUTOORDER_TESTS_FOLDER"] = str(folder)
     if newer := os.environ.get("AUTOORDER_SCHEMA_OF"):
         make_schema_of(Path(newer), cluster)
     owner = os.getpid()
@@ -86,6 +88,23 @@ def make_schema_of(newer: Path, cluster: embedded.Cluster) -> None:
 def made(path: Path) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+class Together(LoadScopeScheduling):
+    """Tests that share a running shop stay on one worker, so that it is started once; all others go where there is room.
+
+    xdist 3.8's own `loadgroup` does nothing here: it renames tests by `_nodeid`, which pytest 9.2 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        for shared, scope in (("tests/browser/", "browser"), ("tests/acceptance/", nodeid.split("::", maxsplit=1)[0])):
+            if nodeid.startswith(shared):
+                return scope
+        return nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.live import Live
+from tests.live import Live, Prepared
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: Any) -> Iterator[Live]:
     """One shop for a module: polling, as a newcomer's `make run`."""
-    shop = Live(
+    shop = Prepared(
         tmp_path_factory.mktemp("shop"),
         SANDBOX_RATE="3000",
         TELEGRAM_RATE="1000",

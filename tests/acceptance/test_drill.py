@@ -12,7 +12,7 @@ import pytest
 from apps.ops.drills import aftermath, chaos, failover
 from apps.ops.drills.runner import Play
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("drill")]
+pytestmark = pytest.mark.acceptance
 
 BROKEN_BY = {
     "lost": {"undelivered", "books"},

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from apps.bot.synthetic import FIRST_UPDATE
-from tests.live import Live
+from tests.live import Live, Prepared
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("failover")]
+pytestmark = pytest.mark.acceptance
 
 BUYERS = 4
 SWITCHES = ["polling", "webhook", "polling", "webhook"]
@@ -19,7 +19,9 @@ SWITCHES = ["polling", "webhook", "polling", "webhook"]
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: Any) -> Iterator[Live]:
-    made = Live(tmp_path_factory.mktemp("failover"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", TELEGRAM_MODE="webhook")
+    made = Prepared(
+        tmp_path_factory.mktemp("failover"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", TELEGRAM_MODE="webhook"
+    )
     made.env["PUBLIC_URL"] = f"http://127.0.0.1:{made.port}"
     made.start()
     yield made

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.live import Live
+from tests.live import Live, Prepared
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.acceptance
 
 ORDERS = 200 if os.environ.get("CAMPAIGN") else 16
 SIDE_BY_SIDE = 4
@@ -30,7 +30,7 @@ VICTIMS = [
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: Any) -> Iterator[Live]:
-    made = Live(
+    made = Prepared(
         tmp_path_factory.mktemp("kills"),
         SANDBOX_RATE="3000",
         TELEGRAM_RATE="1000",

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from apps.base.embedded import LAST_RESORT
-from tests.live import Live, descendants
+from tests.live import Live, Prepared, descendants
 from tests.plugin import ROOT, free_port
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("run")]
+pytestmark = pytest.mark.acceptance
 
 
 def gone(pids: list[int], seconds: float) -> bool:
@@ -40,6 +40,14 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Any:
+    made = Prepared(tmp_path / "a folder with spaces")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def new_shop(tmp_path: Path) -> Any:
     made = Live(tmp_path / "a folder with spaces")
     made.start()
     yield made
@@ -84,7 +92,8 @@ def test_a_second_run_says_so(shop: Live) -> None:
     assert second.stderr.strip() == "The shop already runs from this folder. Stop it first (Ctrl-C in its window)."
 
 
-def test_a_second_start_is_quick_and_keeps_everything(shop: Live) -> None:
+def test_a_second_start_is_quick_and_keeps_everything(new_shop: Live) -> None:
+    shop = new_shop
     assert "First login: owner" in shop.said
     shop.stop()
     started = time.monotonic()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.live import Live
+from tests.live import Live, Prepared
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("suite")]
+pytestmark = pytest.mark.acceptance
 
 WAYS = {
     "polling": {},
@@ -20,7 +20,7 @@ WAYS = {
 
 @pytest.fixture(scope="module", params=list(WAYS))
 def shop(request: Any, tmp_path_factory: Any) -> Iterator[Live]:
-    made = Live(
+    made = Prepared(
         tmp_path_factory.mktemp("suite"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6",
         PAYMENT_POLL_EVERY="6", **WAYS[request.param],
     )  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.live import Live
+from tests.live import Live, Prepared
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.acceptance
 
 KILLED = ("web", "worker", "bot", "watch", "sandbox", "postgres")
 
@@ -32,7 +32,7 @@ DIALOGUES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: Any) -> Iterator[Live]:
-    made = Live(tmp_path_factory.mktemp("ten"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000")
+    made = Prepared(tmp_path_factory.mktemp("ten"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000")
     made.start()
     yield made
     made.stop()

@@ -17,7 +17,7 @@ from apps.orders.admin.orders import ACTS
 from apps.orders.models import Order, OrderLine, StockUnit, Variant
 from tests.live import Live
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 GRAVE = {"serious", "critical"}
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1100, "height": 800}

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.live import Live
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def buy_spotify(page: Page, who: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.live import Live
+from tests.live import Live, Prepared
 from tests.plugin import ROOT
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("scenarios")]
+pytestmark = pytest.mark.browser
 
 SCRIPT = (ROOT / "apps" / "sandbox" / "static" / "sandbox" / "scenarios.js").read_text()
 SCENARIOS = re.findall(r'id: "([a-z-]+)"', SCRIPT)
@@ -24,7 +24,7 @@ ASKED_FOR = {
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: Any) -> Iterator[Live]:
     """A shop of their own: its clock leaps, and it is killed."""
-    shop = Live(tmp_path_factory.mktemp("scenarios"))
+    shop = Prepared(tmp_path_factory.mktemp("scenarios"))
     shop.start()
     yield shop
     shop.stop()
