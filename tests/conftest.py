@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils import translation
 
@@ -17,6 +18,8 @@ from apps.orders.services import hours, stock
 from apps.orders.services.stock import NewUnit
 from tests.driver import Buyer, Shop
 from tests.fakes import Fakes
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second a login
 
 usual_flush = DatabaseOperations.execute_sql_flush
 

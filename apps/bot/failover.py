@@ -20,6 +20,7 @@ from apps.base.credentials import credential, fingerprint, rotate
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.base.stored import Setting, note, noted
 from apps.base.threads import in_thread
+from apps.base.trust import certificates
 from apps.bot import probe
 from apps.bot.client import Telegram, Verdict
 from apps.bot.poller import ALLOWED, Poller
@@ -188,7 +189,7 @@ class Failover:
         self._refused_until = 0.0  # Telegram did not take our webhook: it counts as failing until then
 
     async def run(self) -> None:
-        async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
+        async with httpx.AsyncClient(timeout=5, follow_redirects=False, verify=certificates()) as client:
             try:
                 await self._let_web_start(client)
                 while True:

@@ -6,16 +6,14 @@ the processor time (measured: 60 messages a second at 100 ms; bench/README.md).
 
 from __future__ import annotations
 
-import os
-import ssl
 from typing import Any
 
 import aiohttp
-import certifi
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from apps.base.drift import note_date
+from apps.base.trust import certificates
 
 NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)  # nothing has left this host
 KEPT = 15.0  # seconds an idle connection is kept
@@ -42,8 +40,7 @@ class AiohttpRequest(BaseRequest):
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
-            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEPT, ssl=context)
+            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEPT, ssl=certificates())
             self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
         return self._session
 

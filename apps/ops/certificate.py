@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from apps.base.health import Figures, ServiceUnavailable, ServiceWarning, health_check
+from apps.base.trust import certificates
 
 WARN, ALERT = 14, 3  # days
 FRESH = 3600.0  # seconds a found date is believed
@@ -34,7 +35,7 @@ def end_of_certificate(host: str, port: int, timeout: float = 3) -> float:
     try:
         with (
             socket.create_connection((host, port), timeout=timeout) as wire,
-            ssl.create_default_context().wrap_socket(wire, server_hostname=host) as secured,
+            certificates().wrap_socket(wire, server_hostname=host) as secured,
         ):
             found = secured.getpeercert() or {}
     except ssl.SSLError as error:

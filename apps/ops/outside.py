@@ -6,9 +6,7 @@ They are tried in order until one works, and do not depend on what they report a
 from __future__ import annotations
 
 import json
-import os
 import smtplib
-import ssl
 import threading
 import time
 import urllib.request
@@ -21,10 +19,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-import certifi
-
 from apps.base import tokencopy
 from apps.base.environment import SANDBOX_TOKEN, sandbox_url, sandbox_wanted, value_of
+from apps.base.trust import certificates
 
 TIMEOUT = 10.0  # seconds for one call
 ANSWER_BYTES = 100_000
@@ -48,14 +45,14 @@ Way = tuple[str, Callable[[str], object]]
 
 def chats() -> list[str]:
     """Owner and operators, each once; the sandbox's owner there."""
-    listed = f"{value_of('OWNER_CHAT_IDS')},{value_of('ADMIN_CHAT_IDS')}".split(",")
-    found = list(dict.fromkeys(chat.strip() for chat in listed if chat.strip()))
+    found = list(dict.fromkeys(_listed("OWNER_CHAT_IDS") + _listed("ADMIN_CHAT_IDS")))
     return found or (["700"] if sandbox_wanted() else [])
 
 
 def ways() -> list[Way]:
     """What is configured: the owner bot (else the shop's), then mail (EMAIL_URL), then ALERT_WEBHOOK_URL."""
-    found: list[Way] = [("telegram", partial(tell_by_bot, token)) for token in tokens() if chats()]
+    spoken = [(token, base) for token in tokens() for base in bases()] if chats() else []
+    found: list[Way] = [("telegram", partial(tell_by_bot, token, base)) for token, base in spoken]
     if mailbox := value_of("EMAIL_URL"):
         found.append(("mail", lambda text: mail(mailbox, text)))
     if address := value_of("ALERT_WEBHOOK_URL"):
@@ -81,11 +78,12 @@ def tell(text: str, *, besides: tuple[str, ...] = (), within: float = 4 * WITHIN
 
 
 def first_that_works(ways: Sequence[tuple[str, Callable[[], object]]], *, within: float = WITHIN) -> str:
-    """Try each in order, twice, at most WITHIN seconds each and `within` together; the name of the one that worked, else
-    empty. Never raises. A way given up may still work a moment later: people then hear twice."""
+    """Try each in order, twice, at most WITHIN seconds each and `within` together, of which the last has its share too; the
+    name of the one that worked, else empty. Never raises. A way given up may still work a moment later: people then hear twice.
+    """
     until = time.monotonic() + within
-    for name, way in ways:
-        if _works(way, min(WITHIN, until - time.monotonic())):
+    for turn, (name, way) in enumerate(ways):
+        if _works(way, min(WITHIN, (until - time.monotonic()) / (len(ways) - turn))):
             return name
     return ""
 
@@ -111,9 +109,9 @@ def _works(way: Callable[[], object], seconds: float) -> bool:
     return worked.is_set()
 
 
-def tell_by_bot(token: str, text: str) -> None:
-    """One message to each chat. Raises OSError when not one took it: a chat that blocks the bot is its own matter."""
-    base = value_of("OWNER_API_URL").split(",")[0].strip() or telegram_base()
+def tell_by_bot(token: str, base: str, text: str) -> None:
+    """One message to each chat, by one address of the Bot API. Raises OSError when not one took it: a chat that blocks the bot
+    is its own matter."""
     problem: OSError | None = None
     taken = False
     for chat in chats():
@@ -161,12 +159,11 @@ def mail(mailbox: str, text: str) -> None:
     message.set_content(text)
     port = parts.port or MAIL_PORTS[parts.scheme]
     at_once = parts.scheme in ("smtps", "smtp+ssl")
-    trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
-    kind = partial(smtplib.SMTP_SSL, context=trusted) if at_once else smtplib.SMTP
+    kind = partial(smtplib.SMTP_SSL, context=certificates()) if at_once else smtplib.SMTP
     try:
         with kind(parts.hostname, port, timeout=TIMEOUT) as server:
             if parts.scheme == "smtp+tls":
-                server.starttls(context=trusted)
+                server.starttls(context=certificates())
             if user:
                 server.login(user, password)
             server.send_message(message)
@@ -174,11 +171,17 @@ def mail(mailbox: str, text: str) -> None:
         raise OSError(f"the mail was not taken: {type(error).__name__}") from None  # its text may hold the login
 
 
-def telegram_base() -> str:
-    """The shop bot's first API: the fake's in a sandbox."""
+def bases() -> list[str]:
+    """Addresses of the Bot API in their order: the owner bot's own, else the shop bot's, the fake's in a sandbox."""
+    if own := _listed("OWNER_API_URL"):
+        return own
     if sandbox_wanted():
-        return f"{value_of('SANDBOX_URL') or sandbox_url()}/telegram"
-    return value_of("TELEGRAM_API_URL").split(",")[0].strip() or "https://api.telegram.org"
+        return [f"{value_of('SANDBOX_URL') or sandbox_url()}/telegram"]
+    return _listed("TELEGRAM_API_URL") or ["https://api.telegram.org"]
+
+
+def _listed(name: str) -> list[str]:
+    return [part.strip() for part in value_of(name).split(",") if part.strip()]
 
 
 def post(address: str, body: bytes, kind: str) -> bytes:
@@ -191,12 +194,19 @@ def ping(address: str, timeout: float = TIMEOUT) -> None:
     _open(urllib.request.Request(address), timeout)  # noqa: S310
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Only configured hosts are called: an answer that points elsewhere is an error like others."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 def _open(request: urllib.request.Request, timeout: float = TIMEOUT) -> bytes:
     if not request.full_url.startswith(("https://", "http://")):
         raise ValueError("only http and https addresses are called")
-    trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=certificates()), _NoRedirects)
     try:
-        with urllib.request.urlopen(request, timeout=timeout, context=trusted) as answer:  # noqa: S310  # nosec B310: checked above
+        with opener.open(request, timeout=timeout) as answer:
             said: bytes = answer.read(ANSWER_BYTES)
             return said
     except HTTPError as error:

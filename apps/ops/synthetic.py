@@ -23,6 +23,7 @@ from apps.base.clock import shop_now
 from apps.base.errands import Errand
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.base.localhttp import web_connection
+from apps.base.trust import certificates
 from apps.bot import inbox
 from apps.bot.chats import chat_of
 from apps.bot.failover import as_telegram_would, mode_now, wanted_webhook
@@ -124,7 +125,7 @@ def deliver(update: dict[str, Any]) -> None:
     webhook = wanted_webhook()
     try:
         if settings.PUBLIC_URL.startswith("https://") and mode_now() == "webhook":
-            with httpx.Client(timeout=CALL) as client:
+            with httpx.Client(timeout=CALL, verify=certificates()) as client:
                 status = client.post(**as_telegram_would(webhook), json=update).status_code
         else:
             wire = web_connection(CALL)

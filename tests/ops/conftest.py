@@ -16,8 +16,9 @@ class Listener(http.server.ThreadingHTTPServer):
         self.status = 200
         self.refuses = "nothing"  # what a body that gets 403 contains
         self.says = b""
+        self.location = ""  # where a redirect points
         super().__init__(("127.0.0.1", 0), Answering)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -31,6 +32,8 @@ class Answering(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         self.server.heard.append((self.path, body))
         self.send_response(403 if self.server.refuses in body else self.server.status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.end_headers()
         self.wfile.write(self.server.says)
 

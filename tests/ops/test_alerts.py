@@ -34,7 +34,7 @@ class Mailbox(socketserver.ThreadingTCPServer):
         self.mails: list[str] = []
         self.logins: list[str] = []
         super().__init__(("127.0.0.1", 0), MailDialogue)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def url(self) -> str:

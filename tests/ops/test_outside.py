@@ -58,9 +58,29 @@ def test_nobody_to_tell_is_said_and_never_raised(configured: Listener) -> None:
 def test_an_error_does_not_hold_the_token(configured: Listener) -> None:
     configured.status = 401
     with pytest.raises(OSError, match="could not tell anybody") as caught:
-        outside.tell_by_bot("77:secret", "halo")
+        outside.tell_by_bot("77:secret", configured.address, "halo")
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_an_address_that_cannot_be_reached_gives_way_to_the_next(
+    configured: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        blocked = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    monkeypatch.setenv("OWNER_API_URL", f"{blocked}, {configured.address}")
+    assert outside.tell("halo") == "telegram"
+    assert len(configured.heard) == 2
+
+
+def test_an_answer_that_points_elsewhere_is_not_followed(configured: Listener) -> None:
+    elsewhere = Listener()
+    configured.status, configured.location = 302, elsewhere.address
+    with pytest.raises(OSError, match="302"):
+        outside.ping(configured.address)
+    assert elsewhere.heard == []
+    elsewhere.shutdown()
+    elsewhere.server_close()
 
 
 def test_only_web_addresses_are_called(tmp_path: Path) -> None:
@@ -104,6 +124,8 @@ def test_a_way_that_drips_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch)
     began = time.monotonic()
     assert outside.first_that_works(ways, within=3) == "webhook"  # type: ignore[arg-type]
     assert time.monotonic() - began < 2
+    monkeypatch.setattr(outside, "WITHIN", 15.0)
+    assert outside.first_that_works(ways, within=1) == "webhook", "the first leaves time to the last"  # type: ignore[arg-type]
     assert outside.first_that_works(ways[1:], within=0) == "", "no time is no try"
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import ssl
 from typing import Any
 
-import certifi
 import httpx
 
 from apps.base.drift import note_date
+from apps.base.trust import certificates
 from apps.orders.gateways.base import GatewayError
 
 CONNECT = 2.0  # seconds
 READ = 5.0
 
-# made when the module is loaded, before the workers fork: the certificates are then shared
-CERTIFICATES = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+certificates()  # before the workers fork: they share it then
 
 _clients: dict[int, httpx.Client] = {}
 
@@ -26,7 +24,7 @@ def client() -> httpx.Client:
     if os.getpid() not in _clients:
         _clients.clear()
         timeout = httpx.Timeout(READ, connect=CONNECT)
-        _clients[os.getpid()] = httpx.Client(timeout=timeout, follow_redirects=False, verify=CERTIFICATES)
+        _clients[os.getpid()] = httpx.Client(timeout=timeout, follow_redirects=False, verify=certificates())
     return _clients[os.getpid()]
 
 
