@@ -37,6 +37,8 @@ ALLOWED_HOSTS = [  # localhost always: `watch` and the updater ask there
 ]  # fmt: skip
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 ADMIN_PATH = env.str("ADMIN_PATH", default="admin/").strip("/") + "/"
+BEHIND_NGINX = bool(os.environ.get("AUTOORDER_WEB_SOCKET"))  # as deploy/install.sh sets it up
+ADMIN_ALLOW = env.str("ADMIN_ALLOW", default="").split()  # addresses that may open the dashboard from the internet
 STORE_NAME = env.str("STORE_NAME", default="Toko Maju" if SANDBOX else "Toko")
 
 INSTALLED_APPS = [
@@ -60,6 +62,7 @@ if SANDBOX:
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "apps.ops.closed.ClosedDashboard",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

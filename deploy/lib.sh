@@ -5,6 +5,7 @@ RELEASES=$ROOT/releases
 CURRENT=$ROOT/current
 SETTINGS=/etc/autoorder/env
 DATA=/var/lib/autoorder
+DUMPS=/var/backups/autoorder # not in the shop's own folder: who breaks into the shop must not reach what root writes
 SITE=/etc/nginx/sites-available/autoorder
 UNITS="autoorder-web autoorder-worker autoorder-bot autoorder-watch"
 SOURCE=$(cd "$(dirname "$0")/.." && pwd)
@@ -46,6 +47,7 @@ build_release() { # REF NAME
     echo "$2" >"$RELEASES/$2/VERSION"
     chown -R root:root "$RELEASES/$2"
     chmod -R go-w "$RELEASES/$2"
+    sync # a power cut must not leave half a release that counts as complete
     touch "$RELEASES/$2/complete"
 }
 
@@ -55,12 +57,25 @@ switch_to() { # NAME
     ln -sfn "$RELEASES/$1" "$CURRENT.new" && mv -T "$CURRENT.new" "$CURRENT" &&
         install -m 0644 "$CURRENT"/deploy/systemd/*.service "$CURRENT"/deploy/systemd/*.target /etc/systemd/system/ &&
         install -D -m 0644 -t /etc/systemd/system/autoorder-.service.d "$CURRENT"/deploy/systemd/autoorder-.service.d/common.conf &&
+        put_again postgresql@ && put_again nginx &&
         install -m 0755 "$CURRENT/deploy/autoorder" /usr/local/bin/autoorder && systemctl daemon-reload || return 1
     [ ! -e "$SITE" ] || put_site || say "nginx does not take the site of $1: the one before stays."
 }
 
+# Debian's own unit is started again whatever it died of. An older release has no such file: what is there stays.
+put_again() { # UNIT
+    [ ! -e "$CURRENT/deploy/systemd/again.conf" ] ||
+        install -D -m 0644 "$CURRENT/deploy/systemd/again.conf" "/etc/systemd/system/$1.service.d/autoorder.conf"
+}
+
+# As Python reads the file: the last line counts, `export` and quotes are none of the value, and NAME_FILE names a file.
 value_in_force() { # NAME
-    [ ! -e "$SETTINGS" ] || sed -n "s/^$1=//p" "$SETTINGS" | tail -1
+    value=$(setting "$1")
+    [ -n "$value" ] || { file=$(setting "${1}_FILE"); [ -z "$file" ] || value=$(cat "$file"); }
+    printf '%s\n' "$value"
+}
+setting() { # NAME
+    [ ! -e "$SETTINGS" ] || sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1=//p" "$SETTINGS" | tail -1 | sed "s/^[[:space:]\"']*//; s/[[:space:]\"']*\$//"
 }
 
 # The dashboard's path without slashes around it.
@@ -86,6 +101,31 @@ put_site() {
         [ ! -e "$SITE.before" ] || mv "$SITE.before" "$SITE"
         return 1
     fi
+}
+
+# One of our own making, until certbot has one: nginx must be able to start.
+own_certificate() {
+    [ ! -e /etc/autoorder/tls/cert.pem ] || return 0
+    mkdir -p /etc/autoorder/tls
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$domain" -keyout /etc/autoorder/tls/key.pem \
+        -out /etc/autoorder/tls/cert.pem 2>/dev/null
+}
+
+# Only web and SSH: every port sshd listens on, and the one this very session came by.
+close_ports() {
+    ports=$({ sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }'; echo "${SSH_CONNECTION-}" | awk '{ print $4 }'; } | grep -E '^[0-9]+$' | sort -un | tr '\n' ' ' || true)
+    ports=${ports:-22 }
+    case $ports in *"22 "*) other_port= ;; *) other_port=" -p ${ports%% *}" ;; esac
+    listed=$(echo "$ports" | sed 's/ /, /g')
+    if firewall >/dev/null 2>&1; then
+        say "The firewall lets in ports ${listed}80 and 443 only."
+    else
+        say "The firewall could not be switched on here (ufw). Close all ports but ${listed}80 and 443 at your provider."
+    fi
+}
+firewall() {
+    for port in $ports 80 443; do ufw allow "$port/tcp" || return 1; done
+    ufw --force enable && ufw status | grep -q '^Status: active'
 }
 
 # 200 when this host may get traffic.

@@ -32,6 +32,7 @@ if [ -z "${AUTOORDER_UPDATE_LOG-}" ]; then
 fi
 
 WATCHED=${AUTOORDER_UPDATE_SECONDS:-120} # seconds of health before the update counts
+QUIET=20 # seconds the migrations may take while the shop sells
 TRIAL=autoorder_trial
 lock
 need_room 1500 "$ROOT"
@@ -49,19 +50,28 @@ ref=${1:-HEAD}
 git_here rev-parse -q --verify "$ref^{commit}" >/dev/null || stop "There is no version \"$ref\" in $SOURCE: git fetch --tags, then try again."
 old=$(basename "$(readlink -f "$CURRENT")")
 new=$(release_of "$ref")
-[ "$old" != "$new" ] || { say "$new runs already: nothing to do."; exit 0; }
+proved=$(cat "$ROOT/unproved" 2>/dev/null || true) # the release before an update that a power cut kept from being judged
+if [ -n "$proved" ] && [ -e "$RELEASES/$proved/complete" ]; then
+    say "The update to $old was cut off before its health was known. What is not well now goes back to $proved."
+    old=$proved
+elif [ "$old" = "$new" ] && [ -z "$standby" ]; then
+    say "$new runs already: nothing to do."
+    exit 0
+fi
 
 say "1/5 The release $new, beside $old …"
 build_release "$ref" "$new"
 if [ -n "$standby" ]; then
-    switch_to "$new"
+    switch_to "$new" || stop "The release $new could not be put in place; see above." 1
     say "The release $new waits here. What the shop's migrations did comes with its database."
     exit 0
 fi
 
 say "2/5 A dump of the database …"
-dump=$DATA/backups/before-$new.dump
-need_room "$(($(as_postgres psql -qAtc "SELECT pg_database_size('autoorder') / 1048576") + 500))" "$DATA"
+install -d -m 0700 -o root -g root "$DUMPS"
+dump=$DUMPS/before-$new.dump
+# the dump, a copy to try the migrations on, and what PostgreSQL writes ahead for both
+need_room "$((2 * $(as_postgres psql -qAtc "SELECT pg_database_size('autoorder') / 1048576") + 2000))" "$DUMPS"
 rm -f "$dump"
 (umask 077 && as_postgres pg_dump -Fc autoorder >"$dump.new") || stop "The dump failed: nothing was changed."
 mv "$dump.new" "$dump"
@@ -102,7 +112,10 @@ books() { # NOTE NAME: what was wrong before the update does not stand in its wa
 knows_testbuy() { [ -e "$RELEASES/$1/apps/ops/management/commands/testbuy.py" ]; }
 
 books before "$old"
+began=$(date +%s)
 on_trial "$new" migrate --verbosity 0 || stop "The migrations of $new fail on this shop's data: nothing was changed. $old runs on."
+slow=$(($(date +%s) - began))
+[ "$slow" -lt "$QUIET" ] || [ -n "${AUTOORDER_UPDATE_SLOW-}" ] || stop "The migrations of $new take $slow s on this shop's data, in which buyers and webhooks may wait: nothing was changed. In a quiet hour: AUTOORDER_UPDATE_SLOW=1 sh deploy/update.sh"
 books after "$new"
 worse before after || stop "After the migrations of $new the books are wrong (above): nothing was changed."
 on_trial "$new" testbuy --rehearse >/dev/null || stop "$new cannot sell on this shop's data: nothing was changed. $old runs on."
@@ -119,6 +132,7 @@ rest() { # nobody is called for what we end ourselves
 }
 restart() {
     rest
+    rm -f "$DATA"/shop/run/*.start # how often the release before died is no reason to wait
     systemctl restart autoorder-web autoorder-worker autoorder-bot 2>/dev/null || true # what does not start shows in its health
     systemctl start autoorder-watch
     resting=
@@ -164,6 +178,7 @@ go_back() { # WHY
     switch_to "$old" || true
     autoorder prepare >/dev/null || true # the routines of the new code rest
     restart || true
+    rm -f "$ROOT/unproved"
     if WATCHED=10 && stays_well; then
         stop "The update failed; $old runs again, on the tables of $new, and nothing was lost. What $new said stands above and in: journalctl -u 'autoorder-*'" 1
     fi
@@ -175,14 +190,22 @@ autoorder health --json >"$notes/well" 2>/dev/null || true
 sells=
 if autoorder testbuy >/dev/null 2>&1 || autoorder testbuy >/dev/null 2>&1; then sells=yes; fi
 [ -n "$sells" ] || say "The test buyer cannot buy now, or $old has none: no sale is asked for after the switch."
-manage_as_root "$new" migrate --verbosity 0 || stop "The migrations failed on the real database, though not on the copy. $old runs on; look at the message above." 1
+# a change of a table that cannot have it within 5 s gives way: everybody who comes after it would wait in line behind it
+migrated=
+for try in 1 2 3 4; do
+    if PGOPTIONS='-c lock_timeout=5s' manage_as_root "$new" migrate --verbosity 0; then migrated=yes; break; fi
+    sleep "$try"
+done
+[ -n "$migrated" ] || stop "The migrations failed on the real database, though not on the copy. $old runs on; look at the message above." 1
+printf '%s\n' "$old" >"$ROOT/unproved" # a machine that loses its power now comes up with $new, and the next update judges it
 switched=$(date +%s)
 say "5/5 Watching its health for $WATCHED s …"
 if switch_to "$new" && autoorder prepare >/dev/null && restart && stays_well; then
     ls -1d "$RELEASES"/* | sort | head -n -3 | while read -r folder; do
         case $folder in "$RELEASES/$old" | "$RELEASES/$new") ;; *) rm -rf "$folder" ;; esac
     done
-    ls -1t "$DATA"/backups/before-*.dump | tail -n +4 | xargs -r rm --
+    ls -1t "$DUMPS"/before-*.dump | tail -n +4 | xargs -r rm --
+    rm -f "$ROOT/unproved"
     say "autoorder $new runs. The dump from before: $dump"
     exit 0
 fi

@@ -16,6 +16,10 @@ def wrongs(said: dict[str, Any]) -> dict[str, int]:
     return {row["name"]: row["violations"] for row in said["invariants"] if row["kind"] == "truth"}
 
 
+def is_health(name: str) -> bool:
+    return "checks" in json.loads(Path(name).read_text())
+
+
 def read(name: str) -> dict[str, int] | None:
     try:
         return wrongs(json.loads(Path(name).read_text()))
@@ -28,7 +32,9 @@ def main(argv: list[str]) -> int:
     if after is None:
         print("no answer")
         return 2
-    worse = {name: count for name, count in after.items() if count > before.get(name, 0)}
+    # a check of health that only the newer code has says nothing about the change: what must hold gates by itself
+    known = {name: count for name, count in after.items() if name in before or not is_health(argv[1])}
+    worse = {name: count for name, count in known.items() if count > before.get(name, 0)}
     for name, count in worse.items():
         print(f"{name}: {count}, {before.get(name, 0)} before")
     return 1 if worse else 0

@@ -19,7 +19,9 @@ from apps.orders.services.stock import NewUnit
 from tests.driver import Buyer, Shop
 from tests.fakes import Fakes
 
-settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second a login
+settings.PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # the real one takes half a second a login
 
 usual_flush = DatabaseOperations.execute_sql_flush
 

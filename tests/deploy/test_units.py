@@ -93,3 +93,28 @@ def test_settings_are_put_in_place(tmp_path: Path) -> None:
     assert env.read_text() == "# words\nSECRET_KEY=old\nTELEGRAM_BOT_TOKEN=1:a=b\nTELEGRAM_MODE=polling\nNEW=x y\n"
     assert env.stat().st_mode & 0o777 == 0o640
     assert os.listdir(tmp_path) == ["env"]
+
+
+def test_a_setting_keeps_its_line_and_a_comment_stays_one(tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    env.write_text("#PUBLIC_URL=https://old.example\nexport PUBLIC_URL=https://x.example\n# the bot = ours\n")
+    subprocess.run(
+        [sys.executable, DEPLOY / "setvalues.py", env], input="PUBLIC_URL=https://new.example\n", text=True, check=True
+    )
+    assert env.read_text() == "#PUBLIC_URL=https://old.example\nPUBLIC_URL=https://new.example\n# the bot = ours\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PUBLIC_URL", "https://a.example"), ("ADMIN_PATH", "/rahasia/"), ("TOKEN", "1:abc"), ("NONE", ""), ("X", "last")],
+)
+def test_the_shell_reads_settings_as_python_does(tmp_path: Path, name: str, value: str) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("1:abc\n")
+    env = tmp_path / "env"
+    env.write_text(
+        f"export PUBLIC_URL=\"https://a.example\"\nADMIN_PATH='/rahasia/'\nTOKEN_FILE={secret}\nX=first\n#X=no\nX=last \n"
+    )
+    script = f'. "{DEPLOY}/lib.sh"; SETTINGS={env}; value_in_force {name}'
+    run = subprocess.run(["sh", "-c", script, f"{DEPLOY}/x"], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == value

@@ -42,6 +42,7 @@ def health(**states: str) -> str:
         ("", books(ledger=0), 0, ""),
         (health(disk="failing", queue="ok"), health(disk="failing", queue="warning"), 0, ""),
         (health(queue="warning"), health(queue="failing"), 1, "queue"),
+        (health(queue="ok"), health(queue="ok", backups="failing"), 0, ""),  # the older code had no such check
         (health(queue="ok"), "", 2, "no answer"),
     ],
 )
