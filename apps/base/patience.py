@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from apps.base.runfiles import replace_file
 
 PAUSES = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds before the start that follows so many short lives
+UNCOUNTED = 1.0  # seconds before a start whose life cannot be counted
 YOUNG = 10.0  # seconds: who lived longer starts at once again
 MOST = float(os.environ.get("AUTOORDER_LONGEST_PAUSE", PAUSES[-1]))  # drills shorten it
 
@@ -38,9 +38,12 @@ def short_lives(note: Path, now: float) -> int:
 
 
 def wait_before_start(name: str, folder: Path) -> None:
-    """Sleep as long as the last lives of `name` ask for, and note that it starts now. A full disk keeps nobody from starting."""
+    """Sleep as long as the last lives of `name` ask for, and note that it starts now. A full disk keeps nobody from starting, but
+    costs a second: nobody counts the lives then."""
     note = folder / f"{name}.start"
     lives = short_lives(note, time.time())
     time.sleep(pause_before(lives))
-    with suppress(OSError):
+    try:
         replace_file(note, json.dumps({"started": time.time(), "short_lives": lives}))
+    except OSError:
+        time.sleep(UNCOUNTED)

@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 from apps.base.environment import run_folder
 from apps.base.patience import wait_before_start
@@ -28,13 +29,21 @@ def die_with_parent(sig: signal.Signals = signal.SIGKILL) -> None:
         os.kill(os.getpid(), sig)
 
 
+def where_lives_are_counted() -> Path:
+    """Settings that cannot be read are told by the program itself; nobody may come back every tenth of a second because of them."""
+    try:
+        return run_folder()
+    except (OSError, ValueError):
+        return Path("/nonexistent")
+
+
 def main(argv: list[str]) -> None:
     sig = signal.SIGKILL
     if argv[:1] == ["--signal"]:
         sig, argv = signal.Signals[argv[1]], argv[2:]
     die_with_parent(sig)
     if argv[:1] == ["--as"]:
-        wait_before_start(argv[1], run_folder())
+        wait_before_start(argv[1], where_lives_are_counted())
         argv = argv[2:]
     os.execvp(argv[0], argv)  # noqa: S606  # nosec B606: the program is named by our own supervisor file
 

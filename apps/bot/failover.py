@@ -24,6 +24,7 @@ from apps.base.trust import certificates
 from apps.bot import probe
 from apps.bot.client import Telegram, Verdict
 from apps.bot.poller import ALLOWED, Poller
+from apps.bot.rival import Rival
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +185,8 @@ class Failover:
         self._set_as: Webhook | None = None
         self._token_works: bool | None = None
         self._reached: bool | None = None
+        self._rival = Rival()
+        self._rival_there: bool | None = None
         self._polling: asyncio.Task[None] | None = None
         self._info_at = time.monotonic()
         self._refused_until = 0.0  # Telegram did not take our webhook: it counts as failing until then
@@ -237,6 +240,7 @@ class Failover:
             self._start_polling()
         elif now - self._info_at > (INFO if self.telegram.silent_for() == 0 else 0):
             await self._check_webhook()
+        await self._note_rival()
         await self._note_reach()  # at the end: the first look has made a call by then
 
     async def _apply(self, mode: str) -> bool:
@@ -258,7 +262,7 @@ class Failover:
         return True
 
     def _start_polling(self) -> None:
-        self._polling = asyncio.create_task(Poller(self.telegram).run())
+        self._polling = asyncio.create_task(Poller(self.telegram, rival=self._rival).run())
 
     async def _set_webhook(self) -> bool:
         webhook = await in_thread(wanted_webhook)
@@ -308,6 +312,17 @@ class Failover:
         else:
             await in_thread(lambda: raise_incident("telegram.unreachable", "telegram_unreachable"))
         self._reached = reached  # only now: without a database it must be told at the next look
+
+    async def _note_rival(self) -> None:
+        """Tell when somebody else polls with our token, and when nobody has for a while."""
+        there = self._rival.is_there(time.monotonic())
+        if there is None or there is self._rival_there:
+            return
+        if there:
+            await in_thread(lambda: raise_incident("telegram.rival", "token_shared"))
+        else:
+            await in_thread(lambda: resolve_incident("telegram.rival"))
+        self._rival_there = there
 
     async def _note_token(self, works: bool) -> None:
         """Tell when the token stops working, and when it works again."""

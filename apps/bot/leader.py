@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 
 from apps.base import leases, tokencopy
-from apps.base.credentials import credential
+from apps.base.credentials import adopt_environment, credential
 from apps.base.heartbeats import beat, leave
 from apps.base.queue.bells import OUTBOX_CHANNEL
 from apps.base.queue.ticker import run_clock
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 RENEW = 3.0
 MARGIN = 2.0  # seconds before the lease's end after which nothing is sent any more
 BEAT = 5.0
+WORKED = 15.0  # seconds since sender and lease last got through, within which the leader counts as alive
 COPY = 20.0  # seconds between two looks whether a token was rotated
 
 
@@ -49,6 +50,7 @@ class BotProcess:
         self.held: leases.Held | None = None
         self._good_until = 0.0
         self._beaten = 0.0
+        self._renewed_at = time.monotonic()
         self._lock_file: Any = None
 
     def run(self) -> None:
@@ -68,11 +70,12 @@ class BotProcess:
             leave("bot")
             copying.cancel()
             return
+        await in_thread(adopt_environment)  # what changed in the settings since the last start
         telegram = await in_thread(lambda: shop_telegram(settings.TELEGRAM_API_URLS))
         await in_thread(note_bot)
         sender = Sender(telegram, epoch=self.held.epoch, rate=settings.TELEGRAM_RATE, may_send=self._may_send)
         jobs: list[Coroutine[Any, Any, None]] = [
-            sender.run(), Failover(telegram).run(), listen(sender), self._pulse(),
+            sender.run(), Failover(telegram).run(), listen(sender), self._pulse(sender),
         ]  # fmt: skip
         owner_token = await in_thread(own_token)
         jobs.append(self._renew((telegram.token, owner_token)))
@@ -104,6 +107,7 @@ class BotProcess:
             asked = time.monotonic()
             self.held = leases.take_lease("bot", holder=self.holder, host=self._place(), alone_on_host=self._alone())
             self._good_until = asked + leases.SECONDS - MARGIN
+            self._renewed_at = asked
         except DatabaseError:
             connection.close()
         return self.held is not None
@@ -134,6 +138,7 @@ class BotProcess:
                 if not await in_thread(lambda: leases.renew_lease(held)):
                     raise LeaseLost
                 self._good_until = asked + leases.SECONDS - MARGIN
+                self._renewed_at = time.monotonic()
                 if await in_thread(lambda: (credential("TELEGRAM_BOT_TOKEN"), own_token())) != tokens:
                     return
             except OperationalError:
@@ -145,10 +150,12 @@ class BotProcess:
                     return
                 await asyncio.sleep(0.1)
 
-    async def _pulse(self) -> None:
-        """The sign of life comes from the loop itself: a hung loop goes silent."""
+    async def _pulse(self, sender: Sender) -> None:
+        """The sign of life is work that was done: a loop that hangs goes silent, and so does a leader whose sender or lease waits
+        for a database that never answers."""
         while True:
-            self._beat()
+            if time.monotonic() - min(sender.worked_at, self._renewed_at) < WORKED:
+                self._beat()
             await asyncio.sleep(BEAT)
 
     def _beat(self) -> None:

@@ -13,6 +13,7 @@ from telegram.error import Conflict, RetryAfter, TelegramError
 from apps.bot import inbox
 from apps.bot.client import Telegram
 from apps.bot.outbox import bot_id
+from apps.bot.rival import Rival
 from apps.bot.updates import NotAnUpdate
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,9 @@ HANDLERS = 4
 class Poller:
     """Runs while polling is the mode. An update counts as received only when its row is committed."""
 
-    def __init__(self, telegram: Telegram, *, long_poll: int = LONG_POLL) -> None:
+    def __init__(self, telegram: Telegram, *, long_poll: int = LONG_POLL, rival: Rival | None = None) -> None:
         self.telegram = telegram
+        self.rival = rival or Rival()
         self.long_poll = long_poll
         self._offset = 0
         self._store = ThreadPoolExecutor(1, thread_name_prefix="poller")
@@ -36,8 +38,9 @@ class Poller:
         while True:
             try:
                 await self._round()
-            except Conflict:
+            except Conflict as conflict:
                 # a webhook: the failover finds and deletes it within a minute; a second poller: one of us wins each call
+                self.rival.note(conflict)
                 log.warning("another getUpdates or a webhook is in the way", extra={"action": "poll_conflict"})
                 await asyncio.sleep(3)
             except RetryAfter as wait:

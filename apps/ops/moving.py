@@ -85,9 +85,10 @@ def move_tables(cluster: embedded.Cluster) -> int:
         raise CannotMove("The installed shop has orders, stock or buyers of its own: nothing is moved over them.")
     refuse_other_keys(ask(SEALED))
     tables = [line.split("|", 1) for line in ask(TABLES)]
-    loader = subprocess.Popen(target("-1"), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)  # noqa: S603
+    loader = subprocess.Popen(target(), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)  # noqa: S603
     assert loader.stdin is not None  # noqa: S101  # nosec B101
-    loader.stdin.write(b"SET session_replication_role = replica;\n")
+    # committed by our last word only: psql takes a source that breaks off for the end of its input, and `-1` would commit half
+    loader.stdin.write(b"BEGIN; SET session_replication_role = replica;\n")
     loader.stdin.write(f"TRUNCATE {', '.join(name for name, _ in tables)};\n".encode())
     for name, columns in tables:
         loader.stdin.write(f"COPY {name} ({columns}) FROM STDIN;\n".encode())
@@ -96,7 +97,7 @@ def move_tables(cluster: embedded.Cluster) -> int:
         subprocess.run([*source, "-c", query], stdout=loader.stdin, check=True, cwd="/")  # noqa: S603
         loader.stdin.write(b"\\.\n")
     loader.stdin.write(b"\\o /dev/null\n")  # what setval answers is no news
-    loader.stdin.write("\n".join(ask(SEQUENCES)).encode() + b"\n")
+    loader.stdin.write("\n".join(ask(SEQUENCES)).encode() + b"\nCOMMIT;\n")
     loader.stdin.close()
     if loader.wait():
         raise CannotMove("A table could not be moved; the new database is as it was.")

@@ -183,6 +183,7 @@ def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(failover, "wanted_mode", lambda: "auto")
     monkeypatch.setattr(failover, "note_mode", lambda mode: None)
     monkeypatch.setattr(failover, "wanted_webhook", lambda: failover.Webhook("", "secret"))
+    monkeypatch.setattr(failover, "resolve_incident", lambda key: None)
 
     async def steps() -> failover.Failover:
         made = failover.Failover(Scripted(setWebhook=Verdict.REFUSED))  # type: ignore[arg-type]

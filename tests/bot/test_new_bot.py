@@ -126,3 +126,23 @@ def test_a_token_that_cannot_be_used(shop: Shop, monkeypatch: Any, given: str, w
     with pytest.raises(UsedWrongly, match=words):
         call_command("failover", "bot")
     assert credential("TELEGRAM_BOT_TOKEN", fresh=0) == before
+
+
+def test_a_revoked_token_is_replaced_and_nobody_notices(
+    shop: Shop, sari: Buyer, spotify: Variant, monkeypatch: Any
+) -> None:
+    """The same bot under another token, as @BotFather's /revoke gives it."""
+    import io
+
+    number = sari.orders("Spotify")
+    renewed = "1000001:renewed-token"
+    shop.fakes.do(lambda: setattr(shop.fakes.world, "token", renewed))
+    monkeypatch.setattr("sys.stdin", io.StringIO(renewed + "\n"))
+    out = io.StringIO()
+    call_command("failover", "bot", stdout=out)
+    assert "goes on with its new token" in out.getvalue()
+    assert credential("TELEGRAM_BOT_TOKEN", fresh=0) == renewed
+    shop.telegram = None
+    shop.pays(number)
+    assert any("Ini barangnya" in text for text in sari.heard)
+    assert not any("memakai bot ini" in text for text in sari.heard)

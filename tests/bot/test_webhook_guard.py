@@ -6,11 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from telegram.error import Conflict
 
 from apps.base.audit import AuditRow
 from apps.base.credentials import adopt_environment, credential
 from apps.base.incidents import Incident, raise_incident
-from apps.bot import failover
+from apps.bot import failover, rival
 from apps.bot.client import Outcome, Verdict
 
 OURS = "https://toko.example/telegram/webhook/"
@@ -175,3 +176,28 @@ def test_while_it_is_silent_it_is_asked_at_every_look(leader: failover.Failover)
     telegram.calls.clear()
     step(leader, a_minute_later=False)
     assert telegram.calls == ["getWebhookInfo"]
+
+
+def test_another_who_polls_with_our_token_is_told_and_its_end_too(
+    leader: failover.Failover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader.choice.want("polling")
+    failover.MODE.set("polling", actor="test")
+    leader._start_polling = lambda: None  # type: ignore[method-assign]
+    now = 1000.0
+    monkeypatch.setattr(rival.time, "monotonic", lambda: now)
+    ours = Conflict("Conflict: can't use getUpdates method while webhook is active; use deleteWebhook first")
+    theirs = Conflict(
+        "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+    )
+    for ended in (ours, ours, ours, theirs, theirs):
+        leader._rival.note(ended)
+    step(leader, a_minute_later=False)
+    assert states("telegram.rival") == [], "a leader that was replaced makes one or two"
+    leader._rival.note(theirs)
+    step(leader, a_minute_later=False)
+    step(leader, a_minute_later=False)
+    assert states("telegram.rival") == ["open"]
+    now += rival.GONE
+    step(leader, a_minute_later=False)
+    assert states("telegram.rival") == ["resolved"]

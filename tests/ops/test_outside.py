@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -20,7 +21,7 @@ from apps.base.credentials import adopt_environment, rotate
 from apps.base.crypto import CannotOpen, seal
 from apps.base.environment import ROOT
 from apps.bot import leader
-from apps.ops import observe, outside, watch
+from apps.ops import herald, observe, outside, roll, services, watch
 from tests.ops.conftest import Listener
 
 
@@ -94,10 +95,10 @@ def test_a_worker_of_another_shop_in_the_same_checkout_is_none_of_ours() -> None
     try:
         home = str(Path.cwd())
         until = time.monotonic() + 5  # an exec has its command line a moment after Popen returns
-        while not watch.processes("runcluster", home, os.getpid()) and time.monotonic() < until:
+        while not roll.processes("runcluster", home, os.getpid()) and time.monotonic() < until:
             time.sleep(0.01)
-        assert [pid for pid, _ in watch.processes("runcluster", home, os.getpid())] == [worker.pid]
-        assert worker.pid not in [pid for pid, _ in watch.processes("runcluster", home)]
+        assert [pid for pid, _ in roll.processes("runcluster", home, os.getpid())] == [worker.pid]
+        assert worker.pid not in [pid for pid, _ in roll.processes("runcluster", home)]
     finally:
         worker.kill()
         worker.wait()
@@ -211,7 +212,7 @@ def test_a_full_disk_stops_no_start_no_sign_of_life_and_no_watch(
     patience.wait_before_start("bot", tmp_path / "file" / "run")
     heartbeats.beat("bot")
     assert heartbeats.silence("bot") is None
-    watch.Diary(tmp_path / "file" / "run" / "watch.jsonl").write(action="died")
+    herald.Diary(tmp_path / "file" / "run" / "watch.jsonl").write(action="died")
 
 
 class TestDeaths:
@@ -233,7 +234,7 @@ class TestDeaths:
         heartbeats.forget_leave("bot")
         assert not heartbeats.left_lately("bot", 30)
         heartbeats.forget_leave("bot")
-        away = watch.Absences()
+        away = roll.Absences()
         away.left("bot", 0.0)
         away.left("web", 0.0)
         assert away.overdue({"web": {7}}, 30.0) == []
@@ -241,13 +242,75 @@ class TestDeaths:
         assert away.overdue({}, 90.0) == [], "said once"
 
     def test_a_leader_that_is_gone_or_another(self) -> None:
-        roll = watch.Roll()
-        assert roll.deaths({"worker": {10}, "bot": {11}}) == []
-        assert roll.deaths({"worker": {10}, "bot": {11}}) == []
-        assert roll.deaths({"worker": {12}, "bot": {11}}) == ["worker"]
-        assert roll.deaths({"worker": set(), "bot": {11}}) == ["worker"]
-        assert roll.deaths({"worker": set(), "bot": {11}}) == [], "said once"
-        assert roll.deaths({"worker": {13}, "bot": {11}}) == []
+        led = roll.Roll()
+        assert led.deaths({"worker": {10}, "bot": {11}}) == []
+        assert led.deaths({"worker": {10}, "bot": {11}}) == []
+        assert led.deaths({"worker": {12}, "bot": {11}}) == ["worker"]
+        assert led.deaths({"worker": set(), "bot": {11}}) == ["worker"]
+        assert led.deaths({"worker": set(), "bot": {11}}) == [], "said once"
+        assert led.deaths({"worker": {13}, "bot": {11}}) == []
+
+    def test_a_watch_that_died_missed_nothing_and_says_so(self, tmp_path: Path) -> None:
+        led = roll.Roll(tmp_path / "roll")
+        assert not led.died_before
+        led.deaths({"worker": {10}, "bot": {11}})
+        follower = roll.Roll(tmp_path / "roll")
+        assert follower.died_before
+        assert follower.deaths({"worker": {12}, "bot": {11}}) == ["worker"], "while nobody looked"
+        follower.forget()
+        assert not roll.Roll(tmp_path / "roll").died_before, "an end in order is no death"
+        (tmp_path / "roll").write_text('{"boot": "another", "known": {"worker": 10}}')
+        assert not roll.Roll(tmp_path / "roll").died_before, "after a reboot everybody is somebody else"
+        (tmp_path / "roll").write_text("rubbish")
+        assert not roll.Roll(tmp_path / "roll").died_before
+
+    def test_what_a_watch_told_before_it_died_is_only_counted(self, tmp_path: Path) -> None:
+        diary = herald.Diary(tmp_path / "d.jsonl")
+        told: list[str] = []
+        diary.write(action="died", process="worker")
+        diary.write(action="told", process="worker")
+        diary.write(action="died", process="bot")  # ended before anybody heard of it
+        teller = herald.Herald(diary, lambda text: told.append(text) or "telegram")  # type: ignore[func-returns-value]
+        teller.recall(0.0)
+        teller.died("worker", 1.0)
+        until = time.monotonic() + 5
+        while not told and time.monotonic() < until:
+            time.sleep(0.01)
+        assert len(told) == 1
+        assert "bot" in told[0]
+
+    def test_a_machine_that_slept_makes_nobody_silent(self) -> None:
+        time_goes = roll.Steadiness()
+        assert time_goes.see(1000.0, 0.0)
+        assert time_goes.see(1002.0, 2.0)
+        assert not time_goes.see(1100.0, 4.0), "the clock was set"
+        assert not time_goes.see(1108.0, 12.0)
+        assert not time_goes.see(1117.0, 21.0)
+        assert time_goes.see(1121.0, 25.0)
+        assert not time_goes.see(1161.0, 65.0), "nobody looked for forty seconds"
+
+    def test_a_database_that_died_is_seen_by_its_socket(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AUTOORDER_EMBEDDED", "true")
+        place = tempfile.mkdtemp()
+        monkeypatch.setenv("DATABASE_URL", f"postgres://x@{place.replace('/', '%2F')}/autoorder")
+        assert services.Services().marks() == {"postgres": set()}
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(f"{place}/.s.PGSQL.5432")
+            listening.listen()
+            assert services.Services().marks() == {"postgres": {os.getpid()}}
+
+    def test_systemd_says_what_it_started_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        systemctl = tmp_path / "systemctl"
+        systemctl.write_text(
+            "#!/bin/sh\nprintf 'Id=nginx.service\\nNRestarts=2\\n\\nId=postgresql@15-main.service\\nNRestarts=0\\n'\n"
+        )
+        systemctl.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setenv("NOTIFY_SOCKET", "/x")
+        monkeypatch.delenv("AUTOORDER_EMBEDDED", raising=False)
+        assert services.Services().marks() == {"nginx": {2}, "postgres": {0}}
+        monkeypatch.setenv("PATH", "/nowhere")
+        assert services.restarts() == {}
 
     def test_two_hundred_deaths_are_two_messages(self, tmp_path: Path) -> None:
         told: list[str] = []
@@ -256,11 +319,11 @@ class TestDeaths:
             told.append(text)
             return "telegram"
 
-        herald = watch.Herald(watch.Diary(tmp_path / "d.jsonl"), tell)
+        teller = herald.Herald(herald.Diary(tmp_path / "d.jsonl"), tell)
         for second in range(200):
-            herald.died("worker", float(second))
-            herald.sum_up(float(second))
-        herald.sum_up(watch.QUIET + 1)
+            teller.died("worker", float(second))
+            teller.sum_up(float(second))
+        teller.sum_up(herald.QUIET + 1)
         deadline = time.monotonic() + 5
         while len(told) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -276,11 +339,11 @@ class TestDeaths:
             told.append(text)
             return next(answers)
 
-        herald = watch.Herald(watch.Diary(tmp_path / "d.jsonl"), tell)
-        herald.died("worker", 0.0)
+        teller = herald.Herald(herald.Diary(tmp_path / "d.jsonl"), tell)
+        teller.died("worker", 0.0)
         for second in range(0, 120, 2):
             time.sleep(0.01)
-            herald.sum_up(float(second + 100))
+            teller.sum_up(float(second + 100))
         assert len(told) == 3
         assert len(set(told)) == 1
 
@@ -291,11 +354,11 @@ class TestDeadMansSwitch:
         self, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: float | None, path: str
     ) -> None:
         monkeypatch.setattr(watch, "silence", lambda name: quiet)
-        watch.ping_switch(f"{listener.address}/abc", watch.Diary(tmp_path / "d.jsonl"))
+        watch.ping_switch(f"{listener.address}/abc", herald.Diary(tmp_path / "d.jsonl"))
         assert [heard for heard, _ in listener.heard] == [path]
 
     def test_a_dead_address_is_noted(self, tmp_path: Path) -> None:
-        watch.ping_switch("http://127.0.0.1:9/x", watch.Diary(tmp_path / "d.jsonl"))
+        watch.ping_switch("http://127.0.0.1:9/x", herald.Diary(tmp_path / "d.jsonl"))
         assert "ping_failed" in (tmp_path / "d.jsonl").read_text()
 
 

@@ -46,6 +46,7 @@ class Sender:
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._swept = 0.0
+        self.worked_at = time.monotonic()  # when a turn last ended
 
     def stop(self) -> None:
         self._stopping = True
@@ -55,6 +56,7 @@ class Sender:
         await self._at_desk(lambda: desk.take_over(self.epoch))
         while not self._stopping:
             busy = await self._turn()
+            self.worked_at = time.monotonic()
             if len(self._flying) > CROWD:  # a visit costs the same for one end as for twenty
                 await asyncio.sleep(GATHER)
             await self._wait(0.0 if busy else self._pause())

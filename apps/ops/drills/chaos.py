@@ -30,7 +30,7 @@ TAKEN_OVER = 20.0  # seconds until a standby on another host leads
 STALL = 15.0  # seconds the database stands still
 VICTIMS = ("web", "worker", "web/0", "worker/0", "bot", "worker/1", "postgres", "watch", "worker/3", "worker/5")
 PROCESSES = {"web", "bot", "worker", "watch", "postgres"}
-WATCHED = ("web", "worker", "bot")  # deaths that people are told of
+WATCHED = ("web", "worker", "bot", "watch", "postgres")  # deaths that people are told of
 LOSE_SOME = """
 CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF NEW.kind = 'goods' AND random() < 0.3 THEN RETURN NULL; END IF; RETURN NEW; END $$;
