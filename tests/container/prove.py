@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.container.customers import FAKES
 from tests.container.machine import Machine, say
-from tests.container.updates import BAD_MIGRATION, BAD_SALE, BAD_START, BAD_TABLES, Updates
+from tests.container.updates import BAD_MIGRATION, BAD_SALE, BAD_START, BAD_TABLES, BAD_WEB, Updates
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNITS = ("web", "worker", "bot", "watch")
@@ -94,8 +94,8 @@ class Proof(Updates):
             "/opt/autoorder/current/.venv/bin/python /opt/autoorder/current/deploy/setvalues.py /etc/autoorder/env",
             text=SETTINGS,
         )
-        self.machine.sh("systemctl enable --now -q fakes && autoorder prepare && systemctl restart autoorder.target")
-        self.machine.sh("systemctl restart autoorder-web autoorder-worker autoorder-bot autoorder-watch")
+        self.machine.sh("systemctl enable --now -q fakes && systemctl restart autoorder.target")  # what it said to do
+        self.machine.wait(self.serves, "the shop with its gateway", 60)
         self.machine.sh(
             f"printf '{PRODUCTS}' | autoorder importproducts - && seq -f 'KOPI-%05g' 200 | autoorder importstock kopi -"
         )
@@ -214,17 +214,31 @@ class Proof(Updates):
         for unit in UNITS:
             old = self.pid(unit)
             self.machine.sh(f"kill -9 {old}")
-            took = self.machine.wait(lambda u=unit, o=old: self.up_again(u, o), f"{unit} after kill -9", 30)
+            took = self.machine.wait(lambda u=unit, o=old: self.up_again(u, o), f"{unit} after kill -9", 5)
             say(f"kill -9 of {unit}: active again after {took:.1f} s; a sale: {self.buy():.1f} s")
-        self.hears(700, "Proses worker berhenti", 60)
-        say("the owner was told of a death")
+        for name, pid in (
+            ("postgres", "head -1 /var/lib/postgresql/*/main/postmaster.pid"),
+            ("nginx", "cat /run/nginx.pid"),
+        ):
+            self.machine.sh(f"kill -9 $({pid})")
+            time.sleep(0.5)
+            took = self.machine.wait(self.answers_outside, f"the shop after kill -9 of {name}", 20)
+            say(f"kill -9 of {name}: answering again after {took + 0.5:.1f} s; a sale: {self.buy():.1f} s")
+            self.hears(700, f"Proses {name} berhenti", 60)
+        for unit in UNITS:
+            self.hears(700, f"Proses {unit} berhenti", 60)
+        say("the owner was told of each first death, of watch's, PostgreSQL's and nginx's too")
+
+    def answers_outside(self) -> bool:
+        curl = f"curl -sk -m 2 -o /dev/null -w '%{{http_code}}' --resolve {self.domain}:443:127.0.0.1 https://{self.domain}"
+        return self.machine.sh(f"{curl}/healthz/ready", check=False).stdout == "200"
 
     def hang_each(self) -> None:
         time.sleep(35)  # a young process is given time
-        for unit in ("worker", "bot", "watch"):
+        for unit in UNITS:
             old = self.pid(unit)
-            self.machine.sh(f"kill -STOP {old}")
-            took = self.machine.wait(lambda u=unit, o=old: self.up_again(u, o), f"{unit} after SIGSTOP", 100)
+            self.machine.sh(f"kill -STOP $(cat /sys/fs/cgroup/system.slice/autoorder-{unit}.service/cgroup.procs)")
+            took = self.machine.wait(lambda u=unit, o=old: self.up_again(u, o), f"{unit} after SIGSTOP", 45)
             say(f"SIGSTOP of {unit}: another one is active after {took:.0f} s")
         say(f"a sale: {self.buy():.1f} s")
 
@@ -250,6 +264,28 @@ class Proof(Updates):
             "rm -r /run/systemd/system/autoorder-worker.service.d && systemctl daemon-reload && systemctl restart autoorder-worker"
         )
         say(f"{times} crashes of the worker in a row; a sale: {self.buy():.1f} s")
+
+    def becomes_a_standby(self) -> None:
+        """The same machine, its shop switched off: what install.sh does on a second server."""
+        refused = self.machine.sh("cd /root/autoorder && sh deploy/install.sh --standby", check=False)
+        assert refused.returncode == 2, refused.stdout
+        assert "this is no standby" in refused.stderr, refused.stderr
+        units = " ".join(f"autoorder-{unit}" for unit in UNITS)
+        self.machine.sh(f"systemctl disable -q --now autoorder.target {units}")
+        done = self.machine.sh(
+            "cd /root/autoorder && git checkout -q $(basename $(readlink -f /opt/autoorder/current) | sed 's/.*-//') && sh deploy/install.sh --standby"
+        )
+        assert "nothing runs" in done.stdout, done.stdout
+        for state in ("is-active", "is-enabled"):
+            assert (
+                "active"
+                not in self.machine.sh(
+                    f"systemctl {state} autoorder.target {units} | grep -v inactive", check=False
+                ).stdout
+            )
+            assert "enabled" not in self.machine.sh(f"systemctl {state} autoorder.target {units}", check=False).stdout
+        self.machine.sh("cd /root/autoorder && sh deploy/update.sh --standby")
+        say("install.sh --standby: refused beside a shop; on a waiting server the release stands, and nothing runs")
 
     def books(self) -> None:
         said = self.machine.sh("autoorder checkinvariants")
@@ -277,12 +313,15 @@ def main() -> int:
         proof.crash_often(200)
         proof.update()
         proof.failing_update("an update that does not start", BAD_START, starts=True)
+        proof.failing_update("an update whose web process does not start", BAD_WEB, starts=True)
         proof.update_without_a_terminal()
         proof.update_interrupted()
         proof.failing_update("an update that runs and does not sell", BAD_SALE, starts=True)
         proof.failing_update("an update on whose tables nobody can sell", BAD_TABLES, starts=False)
         proof.failing_update("an update whose migration fails", BAD_MIGRATION, starts=False)
+        proof.update_without_power()
         proof.books()
+        proof.becomes_a_standby()
     except AssertionError as failure:
         say(f"FAILED: {failure}")
         return 1

@@ -54,6 +54,25 @@ class Updates(Customers):
         self.machine.sh("cd /root/autoorder && git reset -q --hard HEAD~1")
         say(f"update.sh broken off while it watched: went back to {old}; a sale: {self.buy():.1f} s")
 
+    def update_without_power(self) -> None:
+        """The power goes while it watches the new release: the next update judges it."""
+        old = self.release()
+        self.commit("echo '# a harmless change in a storm' >> README.md")
+        log = "$(ls -1t /var/log/autoorder-update-*.log | head -1)"
+        self.machine.sh(
+            f"cd /root/autoorder && (AUTOORDER_UPDATE_SECONDS=60 sh deploy/update.sh > /dev/null 2>&1 &) ; sleep 3;"
+            f" until grep -q '^5/5' {log}; do sleep 0.2; done; sleep 8",
+            seconds=300,
+        )
+        self.machine.pull_the_plug()
+        self.machine.boot()
+        done = self.machine.sh("cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 sh deploy/update.sh", seconds=600)
+        assert f"goes back to {old}" in done.stdout, done.stdout
+        assert "cut off" in done.stdout, done.stdout
+        again = self.machine.sh("cd /root/autoorder && sh deploy/update.sh")
+        assert "nothing to do" in again.stdout, again.stdout
+        say(f"update.sh that lost its power: judged by the next one, {self.release()} runs; a sale: {self.buy():.1f} s")
+
     def failing_update(self, what: str, change: str, *, starts: bool) -> None:
         """`starts`: it is only found out by running it."""
         old = self.release()
@@ -108,6 +127,7 @@ class Poller:
 
 
 BAD_START = "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/' apps/bot/leader.py"
+BAD_WEB = "echo 'raise SystemExit(3)' >> autoorder/wsgi.py"
 BAD_SALE = "sed -i 's/^def goods_sent(about: str) -> None:/&\\n    return/' apps/orders/tasks.py && ! git diff --quiet"
 ADDS_MIGRATION = """cat > apps/ROOM/migrations/9999_bad.py <<'END'
 from django.db import migrations
