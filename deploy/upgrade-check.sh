@@ -1,9 +1,10 @@
 #!/bin/sh
-# upgrade-check.sh [BASE]: the code of BASE (a tag or commit; default: the newest tag, else the commit before) passes its own
-# tests on the tables of this checkout. That is what makes the way back of deploy/update.sh safe.
+# upgrade-check.sh [BASE]: the code of BASE (a tag or commit; default: the newest tag, else the code before the newest migration)
+# passes its own tests on the tables of this checkout. That is what makes the way back of deploy/update.sh safe.
 set -eu
 cd "$(dirname "$0")/.."
-base=${1:-$(git describe --tags --abbrev=0 2>/dev/null || echo HEAD~1)}
+before_the_newest_migration() { echo "$(git log -1 --format=%H -- 'apps/*/migrations/0*.py')~1"; }
+base=${1:-$(git describe --tags --abbrev=0 2>/dev/null || before_the_newest_migration)}
 git rev-parse -q --verify "$base^{commit}" >/dev/null || { echo "There is no version \"$base\" here: name a tag or a commit." >&2; exit 2; }
 git show "$base:tests/plugin.py" | grep -q AUTOORDER_SCHEMA_OF || { echo "$base is older than this check: its tests cannot run on other tables." >&2; exit 2; }
 here=$PWD

@@ -79,6 +79,6 @@ def about_machine(upto: datetime) -> dict[str, Any]:
     )
     return {
         "incidents": day.count(),
-        "still_open": list(Incident.objects.exclude(state=Incident.State.RESOLVED).order_by("opened_at").values_list("key", flat=True)[:SHOWN]),
+        "still_open": list(Incident.objects.exclude(state=Incident.State.RESOLVED).order_by("opened_at")[:SHOWN]),
         "drills_due": sorted(set(REGISTRY) - fresh),
     }  # fmt: skip

@@ -66,7 +66,7 @@ def context(name: str) -> dict[str, Any]:
         "incident": SimpleNamespace(opened_at=AT, resolved_at=AT, times=3), "what": "status aneh", "where": "http://localhost:8000/admin/", "username": "",
         "late": 3, "stage": "in", "check": "disk", "says": "the disk is 91 % full", "day": AT,
         "money": {"orders": 3, "rupiah": 96_000, "best": [(product, 2)]},
-        "machine": {"incidents": 1, "still_open": ["gateway.down"], "drills_due": ["chaos"]},
+        "machine": {"incidents": 1, "still_open": [SimpleNamespace(text="gateway_down", data={"gateway": "pakasir"})], "drills_due": ["chaos"]},
     }  # fmt: skip
 
 
@@ -82,6 +82,10 @@ BRANCHES: dict[str, list[dict[str, Any]]] = {
     "cart": [{}, {"items": []}],
     "money_back": [{}, {"line": None}],
     "alerts/daily": [{}, {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}}],
+    "alerts/health": [
+        {"check": name, "says": "the disk is 91 % full"}
+        for name in ("disk", "memory", "time", "certificate", "database", "queue", "inbox", "outbox", "buyer age", "x")
+    ],
     "alerts/synthetic_failed": [{}, {"stage": "order"}, {"stage": "goods"}, {"stage": "odd"}],
     "alerts/books_wrong": [{"name": "audit", "first": "AO-1, AO-2", "page": "docs/invariants/audit.md"}],
     "alerts/money_review": [{}, {"why": "double"}, {"why": "mismatch"}],

@@ -40,7 +40,7 @@ def test_yesterday_is_told_once_in_the_morning(
     upto = daily.send_report(routine)  # a new shop has no yesterday: it only notes the next morning
     assert reports(tono) == []
     shop.pays(sari.orders("Spotify"))
-    raise_incident("gateway.down", "gateway_down")
+    raise_incident("gateway.down", "gateway_down", gateway="pakasir")
 
     def morning(at: datetime) -> datetime:
         shift_clock(at + timedelta(minutes=1) - shop_now())
@@ -54,7 +54,7 @@ def test_yesterday_is_told_once_in_the_morning(
     assert len(reports(tono)) == 1
     assert "Terjual: 1 pesanan, Rp18.000." in reports(tono)[0]
     assert "• Spotify Premium × 1" in reports(tono)[0]
-    assert "Masih terbuka: gateway.down" in reports(tono)[0]
+    assert "Masih terbuka:\n• 🔴 Gateway pakasir gagal berkali-kali\n" in reports(tono)[0]
     assert "chaos" in reports(tono)[0]
     assert "Terjual" not in reports(rudi)[0]
     routine.refresh_from_db()

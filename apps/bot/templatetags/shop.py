@@ -6,6 +6,10 @@ from datetime import date, datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import get_language
+
+from apps.base.incidents import Incident
+from apps.bot.texts import plain, render
 
 register = template.Library()
 
@@ -39,3 +43,11 @@ def hour(at: datetime) -> str:
 def day(at: datetime | date) -> str:
     """`24/11/2026`."""
     return f"{timezone.localtime(at) if isinstance(at, datetime) else at:%d/%m/%Y}"
+
+
+@register.filter
+def as_alert(incident: Incident) -> str:
+    """The first sentence of its alert, as its readers know it."""
+    return (
+        plain(render(f"alerts/{incident.text}", get_language() or "id", **incident.data)).split("\n")[0].split(". ")[0]
+    )

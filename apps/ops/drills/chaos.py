@@ -90,7 +90,7 @@ class Chaos:
 
     def _kill_and_kill(self) -> None:
         """kill -9, spread over all processes; after each, how long a buyer waits for an answer."""
-        kills, took = self.play.count(KILLS, 10), []
+        kills, took = self.play.count(KILLS, 3), []
         for n in range(kills):
             victim = VICTIMS[n % len(VICTIMS)]
             self._wait_for_all()
