@@ -125,7 +125,7 @@ class Proof(Updates):
     def install_interrupted(self) -> None:
         """Broken off after it has stopped the shop: the shop runs again."""
         script = (
-            "cd /root/autoorder && printf '\\n\\n\\n\\n' | setsid sh deploy/install.sh > /root/install.log 2>&1 & work=$!;"
+            "cd /root/autoorder; printf '\\n\\n\\n\\n' | setsid sh deploy/install.sh > /root/install.log 2>&1 & work=$!;"
             " until grep -q 'Making the tables' /root/install.log; do sleep 0.1; done;"
             " systemctl -q is-active autoorder-web && echo not stopped; kill -TERM $work; wait $work; echo ended $?"
         )
