@@ -102,14 +102,6 @@ def note_mode(mode: str) -> None:
             audit.append("telegram.mode", "telegram", mode=mode, before=before)
 
 
-audit.describe(
-    {
-        "telegram.mode": "Pesan Telegram masuk lewat {mode}",
-        "telegram.address": "Telegram diminta mengirim ke alamat {address}",
-    }
-)
-
-
 @dataclass(frozen=True)
 class Webhook:
     """How the webhook is set: Telegram keeps an address for half an hour, and does nothing when nothing changes, so that a

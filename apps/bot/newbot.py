@@ -19,7 +19,13 @@ from apps.bot.outbox import bot_id
 BOT_NOW = "telegram_bot_now"  # the stored setting in which the leader says which bot it is
 State = OutboundMessage.State
 
-audit.describe({"telegram.bot": "Toko memakai bot @{username}"})
+audit.describe(  # all of the way in: this module is loaded wherever the audit log is shown, the leader's are not
+    {
+        "telegram.bot": "Toko memakai bot @{username}",
+        "telegram.mode": "Pesan Telegram masuk lewat {mode}",
+        "telegram.address": "Telegram diminta mengirim ke alamat {address}",
+    }
+)
 
 
 def change_bot(token: str, username: str, *, actor: str) -> None:

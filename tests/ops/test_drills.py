@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from apps.ops.drills import everything, runner
 from apps.ops.drills.copy import CopyFailed, ShopCopy
 from apps.ops.drills.measures import Measure, all_within, at_least, at_most, exactly
 from apps.ops.drills.report import Report, as_html, is_genuine, keep
+from apps.ops.drills.words import MEASURED, TITLES
 from apps.ops.models import DrillReport
 
 everything.load()
@@ -59,7 +61,7 @@ def test_a_report_is_signed_audited_and_shown(db: Any) -> None:
     assert said.data["name"] == "demo"
     page = as_html(row)
     assert "nothing is &lt;lost&gt;" in page
-    assert "FAILED" in page
+    assert "TIDAK lulus" in page
     assert json.loads(row.text)["verdict"] == "failed"
 
 
@@ -68,7 +70,7 @@ def test_a_changed_report_is_not_genuine(db: Any, settings: Any) -> None:
     forged = DrillReport(**{f: getattr(row, f) for f in ("name", "passed", "started_at", "ended_at", "signature")})
     forged.text = row.text.replace('"failed"', '"passed"')
     assert not is_genuine(forged)
-    assert "NOT GENUINE" in as_html(forged)
+    assert "TIDAK ASLI" in as_html(forged)
     with pytest.raises(DatabaseError), transaction.atomic():
         DrillReport.objects.filter(pk=row.pk).update(passed=True)
 
@@ -130,3 +132,18 @@ def test_a_copy_takes_nothing_of_the_shop_around_it(tmp_path: Path, monkeypatch:
     copy = ShopCopy(tmp_path / "copy")
     assert "secret-of-the-shop" not in copy.env.values()
     assert copy.env["AUTOORDER_ENV_FILE"] == str(tmp_path / "copy" / "env")
+
+
+def test_every_measure_has_words_of_the_owners() -> None:
+    makers = {"exactly", "at_least", "at_most", "all_within", "Measure"}
+    named = {
+        call.args[0].value
+        for path in Path(runner.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in makers
+        if call.args and isinstance(call.args[0], ast.Constant)
+    }
+    assert len(named) > 30
+    assert named - set(MEASURED) == set()
+    assert set(MEASURED) - named == set()
+    assert set(TITLES) == set(runner.REGISTRY)

@@ -15,7 +15,9 @@ from django.db import transaction
 from django.template.loader import render_to_string
 
 from apps.base import audit
+from apps.bot.templatetags.shop import moment
 from apps.ops.drills.measures import Measure
+from apps.ops.drills.words import MEASURED, TITLES
 from apps.ops.models import DrillReport
 
 PURPOSE = b"drill report, layout 1\n"  # a signature made for something else is none here
@@ -76,5 +78,10 @@ def keep(report: Report, *, actor: str = "manage.py") -> DrillReport:
 
 def as_html(row: DrillReport) -> str:
     """The report as a page of its own, without anything from outside."""
-    said = {"report": json.loads(row.text), "signature": row.signature, "genuine": is_genuine(row), "row": row}
+    report = json.loads(row.text)
+    measures = [{**measure, "words": MEASURED.get(measure["name"], measure["name"])} for measure in report["measures"]]
+    said = {
+        "report": report, "measures": measures, "title": TITLES.get(row.name, ""), "signature": row.signature,
+        "genuine": is_genuine(row), "began": moment(row.started_at), "ended": moment(row.ended_at),
+    }  # fmt: skip
     return render_to_string("ops/drill.html", said)
