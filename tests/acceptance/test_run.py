@@ -46,6 +46,15 @@ def shop(tmp_path: Path) -> Any:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: Any) -> Any:
+    """For those who only look at a shop that runs."""
+    made = Prepared(tmp_path_factory.mktemp("standing") / "a folder with spaces")
+    made.start()
+    yield made
+    made.stop()
+
+
 @pytest.fixture
 def new_shop(tmp_path: Path) -> Any:
     made = Live(tmp_path / "a folder with spaces")
@@ -84,9 +93,9 @@ def test_children_end_when_make_is_killed(tmp_path: Path) -> None:
     assert gone(pids, 5)
 
 
-def test_a_second_run_says_so(shop: Live) -> None:
+def test_a_second_run_says_so(standing: Live) -> None:
     second = subprocess.run(
-        [sys.executable, "manage.py", "up"], cwd=ROOT, env=shop.env, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", "up"], cwd=ROOT, env=standing.env, capture_output=True, text=True, check=False
     )
     assert second.returncode == 2
     assert second.stderr.strip() == "The shop already runs from this folder. Stop it first (Ctrl-C in its window)."
@@ -159,8 +168,8 @@ def test_sandbox_beside_a_token_is_one_sentence(tmp_path: Path) -> None:
     assert "SANDBOX=1 beside a TELEGRAM_BOT_TOKEN" in refused(tmp_path, SANDBOX="1", TELEGRAM_BOT_TOKEN="1:x")
 
 
-def test_a_sandbox_database_serves_no_real_bot(shop: Live, tmp_path: Path) -> None:
-    said = refused(tmp_path, DATABASE_URL=shop.database_url, TELEGRAM_BOT_TOKEN="123:abc")
+def test_a_sandbox_database_serves_no_real_bot(standing: Live, tmp_path: Path) -> None:
+    said = refused(tmp_path, DATABASE_URL=standing.database_url, TELEGRAM_BOT_TOKEN="123:abc")
     assert said.startswith("This database holds a sandbox")
 
 

@@ -237,7 +237,7 @@ class Proof(Updates):
         time.sleep(35)  # a young process is given time
         for unit in UNITS:
             old = self.pid(unit)
-            self.machine.sh(f"kill -STOP $(cat /sys/fs/cgroup/system.slice/autoorder-{unit}.service/cgroup.procs)")
+            self.machine.sh(f"systemctl kill -s STOP autoorder-{unit}")  # all its processes
             took = self.machine.wait(lambda u=unit, o=old: self.up_again(u, o), f"{unit} after SIGSTOP", 45)
             say(f"SIGSTOP of {unit}: another one is active after {took:.0f} s")
         say(f"a sale: {self.buy():.1f} s")
