@@ -141,7 +141,7 @@ restart() {
 # True when every unit stays up, this host may get traffic and nothing fails that did not before, for $WATCHED seconds after a
 # start of at most 30.
 stays_well() {
-    wait_ready 30 || return 1
+    comes_up 30 || return 1
     [ -z "$sells" ] || autoorder testbuy || autoorder testbuy || return 1
     before=$(restarts)
     bad=0
@@ -157,6 +157,15 @@ stays_well() {
             if worse well health; then sick=0; else sick=$((sick + 1)); fi
         fi
         [ "$bad" -lt 3 ] && [ "$sick" -lt 3 ] && [ "$(($(restarts) - before))" -lt 3 ] || return 1
+    done
+}
+
+comes_up() { # SECONDS: what dies again and again is not waited for
+    started=$(restarts)
+    until all_active && ready; do
+        [ "$1" -gt 0 ] && [ "$(($(restarts) - started))" -lt 3 ] || return 1
+        set -- "$(($1 - 1))"
+        sleep 1
     done
 }
 
