@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import ProgrammingError
 from django.utils import translation
+from psycopg.errors import UndefinedTable
 from tqdm import tqdm
+
+NEVER_STARTED = (
+    "The shop has no tables for this yet: start it once with `make run`, on a server with `autoorder prepare`."
+)
 
 T = TypeVar("T")
 
@@ -32,13 +38,22 @@ class ShopCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """On the command line a wrong use is its sentence and exit 2, without the name of a class before it."""
         try:
-            with translation.override("en"):
-                return super().execute(*args, **options)
+            return self._execute_in_english(*args, **options)
         except UsedWrongly as refusal:
             if not getattr(self, "_called_from_command_line", False):
                 raise
             self.stderr.write(str(refusal))
             sys.exit(2)
+
+    def _execute_in_english(self, *args: Any, **options: Any) -> str | None:
+        """Raises UsedWrongly, also where the shop has never been started."""
+        try:
+            with translation.override("en"):
+                return super().execute(*args, **options)
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, UndefinedTable):
+                raise
+            raise UsedWrongly(NEVER_STARTED) from error
 
     def read_file(self, name: str) -> bytes:
         """The bytes of a file, or of standard input for `-`."""

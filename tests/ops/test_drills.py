@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from apps.base.audit import AuditRow
@@ -81,6 +81,14 @@ def test_the_owner_finds_it_in_the_dashboard(db: Any) -> None:
     client.force_login(get_user_model().objects.create_superuser("tono"))
     assert "demo" in client.get("/admin/ops/drillreport/").content.decode()
     assert "something is so" in client.get(f"/admin/ops/drillreport/{row.pk}/change/").content.decode()
+
+
+def test_a_shop_that_was_never_started_is_told_so(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE base_incident RENAME TO elsewhere")
+    monkeypatch.setattr("apps.ops.management.commands.drill.missing_migrations", lambda: 0)
+    with pytest.raises(UsedWrongly, match="make run"):
+        call_command("drill", "chaos")
 
 
 class TestRefusals:

@@ -10,9 +10,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
+from apps.base.healthchecks import missing_migrations
 from apps.ops.drills import everything
 from apps.ops.drills.report import as_html, keep
 from apps.ops.drills.runner import REGISTRY, RefusesToDrill, drills_folder, play
+from apps.ops.management.commands.prepare import migrate
 from apps.ops.models import DrillReport
 
 everything.load()
@@ -33,6 +35,8 @@ class Command(ShopCommand):
         parser.add_argument("--scale", type=float, default=1.0, help="share of the full counts, for a quick look (0.1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if missing_migrations():  # a fresh machine may rehearse before its first start
+            migrate()
         names = list(REGISTRY) if options["name"] == "all" else [options["name"]]
         seed = options["seed"] if options["seed"] is not None else secrets.randbelow(1_000_000)
         for name in names:
