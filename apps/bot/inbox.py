@@ -48,6 +48,17 @@ def store(bot: int, body: Any) -> InboundUpdate | None:
     return update if insert_row(update) else None
 
 
+def unhandled(bot: int, body: Any) -> InboundUpdate | None:
+    """A known update that nobody has handled yet: the process that stored it died before it answered, and Telegram brings it
+    again at once, long before the clock would ring it."""
+    incoming = parse(body)
+    due = InboundUpdate.objects.filter(bot=bot, update_id=incoming.update_id, next_at__isnull=False, last_error="")
+    known = due.select_related("chat").first()
+    if known is not None:
+        known.parsed = incoming
+    return known
+
+
 def _chat(incoming: Incoming) -> Chat:
     """The chat an update belongs to; its name is refreshed when Telegram says another."""
     chat = chat_of(incoming.chat_id, kind=incoming.chat_kind, name=incoming.name, username=incoming.username)

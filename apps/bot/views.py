@@ -20,6 +20,7 @@ from apps.bot.updates import NotAnUpdate
 log = logging.getLogger(__name__)
 
 BODY_BYTES = 1_000_000
+TRIES = 5  # to handle what is stored, three seconds in all: a database that restarts takes one or two
 
 
 def read_body(request: HttpRequest, limit: int = BODY_BYTES) -> bytes | None:
@@ -52,7 +53,7 @@ def telegram_webhook(request: HttpRequest) -> HttpResponse:
         body = json.loads(raw)
         if probe.is_probe(body):
             return JsonResponse(probe.answer(body))
-        update = inbox.store(bot_id(), body)
+        update = inbox.store(bot_id(), body) or inbox.unhandled(bot_id(), body)
     except (NotAnUpdate, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         return HttpResponse(status=400)
     except DatabaseError:
@@ -66,7 +67,7 @@ def _handled(update: InboundUpdate | None) -> HttpResponse:
     answer = None
     if update is not None and update.next_at is not None:
         try:
-            answer = inbox.handle_surely(update.chat_id, update, tries=3)
+            answer = inbox.handle_surely(update.chat_id, update, tries=TRIES)
         except Exception:
             log.exception("handling broke off; the clock rings it again", extra={"action": "handle_failed"})
     return JsonResponse(answer) if answer else HttpResponse(status=200)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from apps.ops.up import supervisor
 from tests.live import Live, Prepared
 
 pytestmark = pytest.mark.acceptance
@@ -118,8 +119,11 @@ def test_owner_is_told_of_a_death_within_a_minute(shop: Live) -> None:
     shop.insist("users", id=700, name="Tono")
     shop.insist("say", user=700, text="/start")  # a bot may not write first
     before = len([m for m in shop.messages(700) if "Proses worker" in m.get("text", "")])
-    shop.kill("watch")  # the tests before this one have told it of a death: it would only count this one
-    shop.wait(lambda: shop.processes().get("watch"), "watch", 20)
+    hand = supervisor(
+        str(shop.socket)
+    )  # a watch that is stopped in order begins anew: the one before would only count this death
+    hand.stopProcess("shop:watch")
+    hand.startProcess("shop:watch")
     time.sleep(8)  # it must have seen who runs
     shop.kill("worker")
     heard = lambda: [m for m in shop.messages(700) if "Proses worker" in m.get("text", "")]  # noqa: E731

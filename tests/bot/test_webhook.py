@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from apps.bot import probe
+from apps.bot import inbox, probe
 from apps.bot.models import InboundUpdate
+from apps.bot.outbox import bot_id
 from apps.bot.parsing import parse
 from apps.bot.updates import NotAnUpdate, clean
 from tests.driver import Buyer, Shop
@@ -71,6 +72,18 @@ def test_a_repeat_is_200_and_handled_once(shop: Shop, sari: Buyer) -> None:
     assert InboundUpdate.objects.count() == 1
     shop.settle()
     assert len(sari.heard) == 1
+
+
+def test_a_repeat_of_what_nobody_handled_is_handled_at_once(shop: Shop, sari: Buyer) -> None:
+    """The process that stored it was killed before it answered: the clock would ring it ten seconds later."""
+    sari.says("/start")
+    shown = sari.screen
+    update = shop.fakes.do(lambda: shop.fakes.world.telegram.press(701, shown["message_id"], "help"))
+    body = shop.fakes.do(lambda: shop.fakes.world.telegram.pending[update])
+    assert inbox.store(bot_id(), body) is not None
+    answer = shop.post_update(body)
+    assert answer.json() == {"method": "answerCallbackQuery", "callback_query_id": f"q{update}"}
+    assert InboundUpdate.objects.get(update_id=update).handled_at is not None
 
 
 def test_what_cannot_be_stored_is_503(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
