@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from apps.base.words import said
 
 FILE_BYTES = 20_000_000
@@ -154,6 +151,10 @@ def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _xlsx(raw: bytes) -> Iterator[tuple[int, list[str]]]:
+    # only now: it is a tenth of the web process's start, and a start that takes over 3 s costs a buyer Telegram's third try
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     _refuse_large(raw)
     problems: list[str] = []
     try:
