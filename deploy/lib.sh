@@ -55,11 +55,17 @@ build_release() { # REF NAME
 # inside a condition.
 switch_to() { # NAME
     ln -sfn "$RELEASES/$1" "$CURRENT.new" && mv -T "$CURRENT.new" "$CURRENT" &&
-        install -m 0644 "$CURRENT"/deploy/systemd/*.service "$CURRENT"/deploy/systemd/*.target /etc/systemd/system/ &&
-        install -D -m 0644 -t /etc/systemd/system/autoorder-.service.d "$CURRENT"/deploy/systemd/autoorder-.service.d/common.conf &&
+        put_units && install -D -m 0644 -t /etc/systemd/system/autoorder-.service.d "$CURRENT"/deploy/systemd/autoorder-.service.d/common.conf &&
         put_again postgresql@ && put_again nginx &&
         install -m 0755 "$CURRENT/deploy/autoorder" /usr/local/bin/autoorder && systemctl daemon-reload || return 1
     [ ! -e "$SITE" ] || put_site || say "nginx does not take the site of $1: the one before stays."
+}
+
+# An older release may have no socket: what is there stays.
+put_units() {
+    for unit in "$CURRENT"/deploy/systemd/autoorder*.service "$CURRENT"/deploy/systemd/autoorder*.socket "$CURRENT"/deploy/systemd/autoorder.target; do
+        [ ! -e "$unit" ] || install -m 0644 "$unit" /etc/systemd/system/ || return 1
+    done
 }
 
 # Debian's own unit is started again whatever it died of. An older release has no such file: what is there stays.
@@ -140,9 +146,9 @@ all_active() {
 }
 
 wait_ready() { # SECONDS
+    end=$(($(date +%s) + $1))
     until all_active && ready; do
-        [ "$1" -gt 0 ] || return 1
-        set -- "$(($1 - 1))"
+        [ "$(date +%s)" -lt "$end" ] || return 1
         sleep 1
     done
 }

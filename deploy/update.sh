@@ -162,9 +162,9 @@ stays_well() {
 
 comes_up() { # SECONDS: what dies again and again is not waited for
     started=$(restarts)
+    end=$(($(date +%s) + $1))
     until all_active && ready; do
-        [ "$1" -gt 0 ] && [ "$(($(restarts) - started))" -lt 3 ] || return 1
-        set -- "$(($1 - 1))"
+        [ "$(date +%s)" -lt "$end" ] && [ "$(($(restarts) - started))" -lt 3 ] || return 1
         sleep 1
     done
 }
@@ -181,7 +181,7 @@ go_back() { # WHY
     journalctl -q --no-pager -n 15 -o cat -u 'autoorder-*' --since "@$switched" || true
     if ! knows_testbuy "$old"; then # older code would take the test buyer's free orders for unpaid ones
         rest
-        systemctl stop autoorder-web autoorder-worker autoorder-bot || true # so that no new one comes
+        systemctl stop autoorder-web.socket autoorder-worker autoorder-bot || true # so that no new one comes; web goes with its socket
         manage_as_root "$new" testbuy --forget || true
     fi
     switch_to "$old" || true

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.base.tether import die_with_parent
+from apps.base.tether import die_with_parent, take_door
 
 ROLE = "autoorder"
 NEEDED_BYTES = 300 * 1024 * 1024
@@ -223,6 +223,7 @@ def exec_server(cluster: Cluster) -> None:
     become(cluster.account)
     os.umask(0o077)
     die_with_parent(signal.SIGINT)
+    take_door(wanted=False)
     command = server_command(cluster, durable=True)
     os.execv(command[0], command)  # noqa: S606  # nosec B606
 

@@ -1,6 +1,7 @@
-"""Run a program that dies with its parent: `python -m apps.base.tether [--signal NAME] [--as NAME] PROGRAM …`.
+"""Run a program that dies with its parent: `python -m apps.base.tether [--signal NAME] [--door] [--as NAME] PROGRAM …`.
 
 `--as NAME`: under this name, with a growing pause when it keeps dying young (apps.base.patience).
+`--door`: with the socket that `up` holds (apps.ops.door), handed over as systemd does it.
 
 Linux only (prctl(2), PR_SET_PDEATHSIG); elsewhere the program simply runs. Standard library only.
 """
@@ -17,6 +18,7 @@ from apps.base.environment import run_folder
 from apps.base.patience import wait_before_start
 
 PR_SET_PDEATHSIG = 1
+FIRST_PASSED = 3  # sd_listen_fds(3): the first file a supervisor passes
 
 
 def die_with_parent(sig: signal.Signals = signal.SIGKILL) -> None:
@@ -37,11 +39,27 @@ def where_lives_are_counted() -> Path:
         return Path("/nonexistent")
 
 
+def take_door(*, wanted: bool) -> None:
+    """Pass the listening socket on as systemd does: sd_listen_fds(3), which gunicorn reads; exec keeps our process id.
+
+    Not `wanted`: close it, for nobody else may keep it open.
+    """
+    door = int(os.environ.pop("AUTOORDER_DOOR", -1))
+    if door < 0:
+        return
+    if wanted:
+        os.dup2(door, FIRST_PASSED)
+        os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+    os.close(door)
+
+
 def main(argv: list[str]) -> None:
     sig = signal.SIGKILL
     if argv[:1] == ["--signal"]:
         sig, argv = signal.Signals[argv[1]], argv[2:]
     die_with_parent(sig)
+    take_door(wanted=argv[:1] == ["--door"])
+    argv = argv[1:] if argv[:1] == ["--door"] else argv
     if argv[:1] == ["--as"]:
         wait_before_start(argv[1], where_lives_are_counted())
         argv = argv[2:]

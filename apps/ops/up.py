@@ -24,6 +24,7 @@ from apps.base.embedded import CannotStart
 from apps.base.environment import ROOT, ensure_env_file, sandbox_wanted, shop_folder, value_of
 from apps.base.localhttp import UnixConnection, web_answers
 from apps.base.tether import die_with_parent
+from apps.ops.door import open_door
 
 NEEDED_BYTES = 200 * 1024 * 1024
 PROCESSES = ("web", "worker", "bot", "watch")
@@ -59,18 +60,6 @@ def port_number(text: str) -> int:
 def refuse_token_in_sandbox() -> None:
     if sandbox_wanted() and value_of("TELEGRAM_BOT_TOKEN"):
         raise CannotStart("SANDBOX=1 beside a TELEGRAM_BOT_TOKEN: remove one of the two.")
-
-
-def refuse_taken_port(bind: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bind.strip("[]"), port))
-        except OSError as error:
-            raise CannotStart(
-                f"Port {port} on {bind} is taken ({error.strerror}). Try: PORT={port + 1} make run"
-            ) from error
 
 
 def refuse_full_disk(folder: Path) -> None:
@@ -120,6 +109,7 @@ class Shop:
         self.cluster: embedded.Cluster | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
         self.socket = ""
+        self.door = -1
         self.sandbox_url = ""
         self.stopping = False
 
@@ -128,7 +118,8 @@ class Shop:
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         refuse_full_disk(self.folder)
         one_at_a_time(self.folder, stack)
-        refuse_taken_port(self.bind, self.port)
+        self.door = open_door(self.bind, self.port)
+        stack.callback(os.close, self.door)
         shutil.rmtree(self.folder / "run" / "beats", ignore_errors=True)
         self.socket = short_socket(self.folder)
         stack.callback(forget_socket, self.socket)
@@ -150,6 +141,7 @@ class Shop:
             "AUTOORDER_RUN": str(self.folder / "run"),
             "AUTOORDER_LOGS": str(self.folder / "logs"),
             "AUTOORDER_SOCKET": self.socket,
+            "AUTOORDER_DOOR": str(self.door),
             "AUTOORDER_EMBEDDED": "true" if self.cluster else "false",
         }
 
@@ -163,7 +155,7 @@ class Shop:
         self.daemon = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(ROOT / "deploy" / "supervisord.conf")],
             cwd=ROOT, env=env, start_new_session=True, preexec_fn=lambda: die_with_parent(signal.SIGKILL),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, pass_fds=[self.door],
         )  # fmt: skip
         self.wait(lambda: bool(self.rpc("getState")), "the supervisor")
 

@@ -114,6 +114,15 @@ def test_serving_again_within_five_seconds(shop: Live, victim: str) -> None:
     assert took < (5 if os.environ.get("CAMPAIGN") else 10), f"{took:.1f} s after killing {victim}"
 
 
+def test_no_caller_is_refused_while_the_web_process_starts_anew(shop: Live) -> None:
+    """Its socket outlives it: the call waits in it."""
+    old = shop.processes()["web"]
+    shop.kill("web")
+    shop.wait(lambda: shop.processes().get("web") != old, "the kill")
+    with urllib.request.urlopen(f"http://127.0.0.1:{shop.port}/healthz/live", timeout=20) as answer:
+        assert answer.status == 200
+
+
 def test_owner_is_told_of_a_death_within_a_minute(shop: Live) -> None:
     """By `watch` alone, on its own way out: the worker that died could not have told it."""
     shop.insist("users", id=700, name="Tono")

@@ -154,7 +154,7 @@ class Proof(Updates):
         assert facts["checksums"] == "on", facts
         assert facts["tables of the shop's role"] == "0", facts
         verify = sh(
-            "systemd-analyze verify /etc/systemd/system/autoorder-*.service /etc/systemd/system/autoorder.target 2>&1"
+            "systemd-analyze verify /etc/systemd/system/autoorder-*.service /etc/systemd/system/autoorder-*.socket /etc/systemd/system/autoorder.target 2>&1"
         ).stdout
         assert not verify.strip(), verify
         for unit in UNITS:
@@ -177,15 +177,27 @@ class Proof(Updates):
             self.machine.sh(f"head -c 3000000 /dev/zero | {curl}/telegram/webhook/ -X POST --data-binary @-").stdout
             == "413"
         )
-        self.machine.sh("systemctl stop autoorder-web")
+        self.machine.sh("systemctl stop autoorder-web.socket")
+        assert self.machine.sh("systemctl is-active autoorder-web", check=False).stdout.strip() == "inactive"
         assert self.machine.sh(f"{curl}/telegram/webhook/ -X POST -d x").stdout == "503"
         self.machine.sh("systemctl start autoorder-web")
+        self.machine.sh("systemctl restart autoorder-web")
+        assert self.machine.sh(f"{curl}/telegram/webhook/ -X POST -d x").stdout == "401", "refused during a restart"
+        self.machine.sh("kill -9 $(systemctl show -P MainPID autoorder-web)")
+        assert self.machine.sh(f"{curl}/telegram/webhook/ -X POST -d x").stdout == "401", "refused after kill -9"
+        refused = self.machine.sh(
+            "setpriv --reuid=nobody --regid=nogroup --clear-groups curl -s -m 2 --unix-socket /run/autoorder/web.sock http://localhost/healthz/live",
+            check=False,
+        )
+        assert refused.returncode == 7, "any user of this machine may talk to the web process past nginx"
         address = self.machine.sh("hostname -I").stdout.split()[0]
         outside = curl.replace("127.0.0.1", address)
         assert self.machine.sh(f"{outside}/admin/login/").stdout == "403", "the dashboard is open to everybody"
         assert self.machine.sh(f"{outside}/healthz/live").stdout == "200"
         assert self.machine.sh(f"{curl}/admin/login/").stdout == "200"
-        say("nginx: 200, 401, 413, 503 while the shop is down, and 403 for the dashboard from elsewhere")
+        say(
+            "nginx: 200, 401, 413, 503 while the shop is down, none refused by restart or kill, 403 for the dashboard from elsewhere"
+        )
 
     def reboot(self) -> None:
         self.machine.power_off()

@@ -28,7 +28,7 @@ def units(tmp_path: Path) -> Path:
 
 @needs_systemd
 def test_systemd_has_nothing_to_say(units: Path) -> None:
-    files = [*units.glob("*.service"), *units.glob("*.target")]
+    files = [*units.glob("*.service"), *units.glob("*.socket"), *units.glob("*.target")]
     run = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 
