@@ -148,7 +148,7 @@ TELEGRAM_API_URLS = (
 )
 OWNER_API_URLS = env.list("OWNER_API_URL", default=[])
 TELEGRAM_MODE = env.str("TELEGRAM_MODE", default="auto")
-WEBHOOK_PATIENCE = env.float("TELEGRAM_WEBHOOK_PATIENCE", default=40.0)  # seconds; polling then runs within 60
+WEBHOOK_PATIENCE = env.float("TELEGRAM_WEBHOOK_PATIENCE", default=35.0)  # seconds; polling then runs within 60
 WEBHOOK_HEALTH = env.float("TELEGRAM_WEBHOOK_HEALTH", default=300.0)  # seconds
 TELEGRAM_RATE = env.float("TELEGRAM_RATE", default=25.0)
 PAKASIR_API_URLS = [

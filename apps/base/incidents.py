@@ -94,6 +94,13 @@ def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any)
         unresolved.update(times=F("times") + 1, last_at=ShopNow())
 
 
+def keep_incident(key: str, text: str, **data: Any) -> None:
+    """`raise_incident` for a state that is looked at again and again: while it is open nothing is written, and when somebody
+    closed it too early it is told anew."""
+    if not Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key).exists():
+        raise_incident(key, text, **data)
+
+
 def _muted_until(key: str) -> datetime | None:
     """Until when somebody wants to hear nothing of `key`."""
     muted = Incident.objects.filter(key=key, muted_until__gt=ShopNow()).order_by("-muted_until").first()

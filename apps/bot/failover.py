@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +17,17 @@ from django.db import DatabaseError, transaction
 
 from apps.base import audit
 from apps.base.credentials import credential, fingerprint, rotate
-from apps.base.incidents import raise_incident, resolve_incident
+from apps.base.incidents import keep_incident, resolve_incident
 from apps.base.stored import Setting, note, noted
 from apps.base.threads import in_thread
 from apps.base.trust import certificates
 from apps.bot import probe
-from apps.bot.client import Telegram, Verdict
+from apps.bot.choice import PATIENCE, Choice
+from apps.bot.client import Outcome, Telegram, Verdict
+from apps.bot.models import InboundUpdate
 from apps.bot.poller import ALLOWED, Poller
 from apps.bot.rival import Rival
+from apps.bot.synthetic import FIRST_UPDATE
 
 log = logging.getLogger(__name__)
 
@@ -33,54 +36,13 @@ MODE_NOW = "telegram_mode_now"  # the stored setting in which the leader says wh
 ADDRESS = Setting("telegram_webhook_ip", "")  # what `manage.py failover ip` asked for; empty: Telegram asks the DNS
 ADDRESS_NOW = "telegram_webhook_ip_now"  # address and mark of the secret with which the leader last set the webhook
 
-PATIENCE = (
-    settings.WEBHOOK_PATIENCE
-)  # seconds a webhook may fail before polling takes over, which takes up to LOOK more
-HEALTHY = settings.WEBHOOK_HEALTH  # seconds of health before the webhook comes back
 LOOK = 10.0
+SOON = 3.0  # seconds to the next look while something is wrong
 STARTING = 15.0  # seconds the web process is given at our own start
-INFO = 60.0  # seconds between two looks at getWebhookInfo
+INFO = 60.0  # seconds between two looks at getWebhookInfo while we poll; each look asks it while a webhook is open
+CLEAN = 600.0  # seconds without a strange webhook until that is over
+DEAF = 60.0  # seconds in which no way in could be opened after which people are told
 UNREACHABLE = 60.0  # seconds without any answer from Telegram after which people are told
-
-
-@dataclass
-class Choice:
-    """The rule, without any network: feed it probes, it says the mode. Seconds are monotonic."""
-
-    wanted: str  # auto, webhook, polling
-    possible: bool  # PUBLIC_URL is https
-    mode: str = ""
-    _bad_since: float | None = field(default=None)
-    _good_since: float | None = field(default=None)
-
-    def decide(self, healthy: bool, now: float) -> str:
-        if self.wanted in ("webhook", "polling"):
-            self.mode = self.wanted
-            return self.mode
-        if healthy:
-            self._bad_since = None
-            self._good_since = now if self._good_since is None else self._good_since
-        else:
-            self._good_since = None
-            self._bad_since = now if self._bad_since is None else self._bad_since
-        if not self.possible:
-            self.mode = "polling"
-        elif not self.mode:
-            self.mode = "webhook" if healthy else "polling"
-        elif self.mode == "webhook" and self._bad_since is not None and now - self._bad_since >= PATIENCE:
-            self.mode = "polling"
-        elif self.mode == "polling" and self._good_since is not None and now - self._good_since >= HEALTHY:
-            self.mode = "webhook"
-        return self.mode
-
-    def want(self, wanted: str) -> None:
-        """Somebody asked for another rule. Back to `auto` nothing jumps: what is open stays until it is time."""
-        self.wanted, self._good_since, self._bad_since = wanted, None, None
-
-    def start_over(self, mode: str) -> None:
-        """The switch was refused: still in `mode` (empty at the first start), and health counts from now."""
-        if self.wanted == "auto":
-            self.mode, self._good_since, self._bad_since = mode, None, None
 
 
 def wanted_mode() -> str:
@@ -155,6 +117,17 @@ def as_telegram_would(webhook: Webhook) -> dict[str, Any]:
     return {"url": url, "headers": headers, "extensions": extensions}
 
 
+def cannot_bring(info: dict[str, Any]) -> bool:
+    """Whether Telegram has updates for us, its last try failed, and nothing has come since: a firewall or a name that is wrong
+    only for Telegram shows nowhere else. `info`: the result of getWebhookInfo."""
+    failed = info.get("last_error_date")
+    if not failed or not info.get("pending_update_count"):
+        return False
+    real = InboundUpdate.objects.filter(update_id__lt=FIRST_UPDATE).order_by("-id")  # its key grows with time
+    came = real.values_list("stored_at", flat=True).first()
+    return came is None or came.timestamp() < failed
+
+
 async def probe_webhook(client: httpx.AsyncClient) -> bool:
     """Whether our own nonce comes back through PUBLIC_URL, at the address that Telegram was told, if it was."""
     asked = probe.question()
@@ -175,13 +148,14 @@ class Failover:
         self.choice = Choice(settings.TELEGRAM_MODE, possible)
         self._applied = ""
         self._set_as: Webhook | None = None
-        self._token_works: bool | None = None
-        self._reached: bool | None = None
         self._rival = Rival()
-        self._rival_there: bool | None = None
         self._polling: asyncio.Task[None] | None = None
         self._info_at = time.monotonic()
         self._refused_until = 0.0  # Telegram did not take our webhook: it counts as failing until then
+        self._deaf_since: float | None = None  # since when the way in that is wanted could not be opened
+        self._again_at: dict[str, float] = {}  # mode → when Telegram may be asked again to open it
+        self._strange_at = -CLEAN  # when a webhook of somebody else was last seen
+        self._undelivered = False  # Telegram says that it cannot reach us, whatever our own probe says
 
     async def run(self) -> None:
         async with httpx.AsyncClient(timeout=5, follow_redirects=False, verify=certificates()) as client:
@@ -192,7 +166,7 @@ class Failover:
                         await self.step(client)
                     except DatabaseError:  # it restarts; what is open stays open until the next look
                         log.warning("the failover waits for the database", extra={"action": "failover_waits"})
-                    await self._wait_or_be_asked(LOOK if self._applied == self.choice.mode else 1.0)
+                    await self._wait_or_be_asked(self._pause())
             finally:
                 self._stop_polling()
 
@@ -204,6 +178,12 @@ class Failover:
                 if await probe_webhook(client):
                     return
             await asyncio.sleep(0.5)
+
+    def _pause(self) -> float:
+        """Seconds until the next look."""
+        if self._applied != self.choice.mode:
+            return 1.0
+        return SOON if self.choice.ails or self._undelivered else LOOK
 
     async def _wait_or_be_asked(self, seconds: float) -> None:
         """Until the next look, or until somebody asked for another mode."""
@@ -220,43 +200,66 @@ class Failover:
         with suppress(DatabaseError):  # without it the last wish stands, and the way in is looked after all the same
             if (wanted := await in_thread(wanted_mode)) != self.choice.wanted:
                 self.choice.want(wanted)
-        healthy = self.choice.possible and now >= self._refused_until and await probe_webhook(client)
-        mode = self.choice.decide(healthy, now)
+        answers = self.choice.possible and now >= self._refused_until and await probe_webhook(client)
+        mode = self.choice.decide(answers and not self._undelivered, now, forbidden=answers and self._undelivered)
         if mode != self._applied:
-            if await self._apply(mode):
-                await self._tell(mode)
+            if now >= self._again_at.get(mode, 0.0):
+                await self._switch(mode)
         elif mode == "webhook" and await in_thread(wanted_webhook) != self._set_as:
-            await self._set_webhook()
+            if now >= self._again_at.get(mode, 0.0):
+                await self._note_opened(mode, await self._set_webhook())
         elif self._polling is not None and self._polling.done():
             log.error("polling had ended; it starts again", extra={"action": "poll_restarted"})
             self._start_polling()
-        elif now - self._info_at > (INFO if self.telegram.silent_for() == 0 else 0):
+        pushed = self._applied == "webhook"
+        if now - self._info_at >= (0 if pushed or self.telegram.silent_for() else INFO):
             await self._check_webhook()
         await self._note_rival()
         await self._note_reach()  # at the end: the first look has made a call by then
 
-    async def _apply(self, mode: str) -> bool:
-        """Switch; False when Telegram refused or could not be asked: what was open stays open."""
+    async def _switch(self, mode: str) -> None:
+        outcome = await self._apply(mode)
+        await self._note_opened(mode, outcome)
+        if outcome.verdict is Verdict.SENT:
+            await self._tell(mode)
+
+    async def _note_opened(self, mode: str, outcome: Outcome) -> None:
+        """How the last try to open a way in ended: when to try again, and whom to tell when it never works."""
+        now = time.monotonic()
+        await self._note_token(outcome)
+        if outcome.verdict is Verdict.SENT:
+            self._deaf_since = None
+            await in_thread(lambda: resolve_incident("telegram.deaf"))
+            return
+        self._deaf_since = now if self._deaf_since is None else self._deaf_since
+        said_no = outcome.verdict in (Verdict.REVOKED, Verdict.REFUSED, Verdict.BLOCKED)
+        self._again_at[mode] = now + max(LOOK if said_no else 0.0, outcome.retry_after)
+        if now - self._deaf_since >= DEAF and self.telegram.silent_for() == 0:
+            await in_thread(lambda: keep_incident("telegram.deaf", "telegram_deaf", said=outcome.said))
+
+    async def _apply(self, mode: str) -> Outcome:
+        """Switch; when Telegram refused or could not be asked, what was open stays open."""
         if mode == "webhook":
-            if not await self._set_webhook():
+            outcome = await self._set_webhook()
+            if outcome.verdict is not Verdict.SENT:
                 self._refused_until = time.monotonic() + PATIENCE
                 self.choice.start_over(self._applied)
-                return False
+                return outcome
             self._stop_polling()
         else:
             outcome = await self.telegram.try_call("deleteWebhook", {"drop_pending_updates": False})
             if outcome.verdict is not Verdict.SENT:
-                return False
+                return outcome
             self._start_polling()
-        self._applied = mode
+        self._applied, self._undelivered = mode, False
         await in_thread(lambda: note_mode(mode))
         log.info("updates come in another way", extra={"action": "mode", "mode": mode})
-        return True
+        return outcome
 
     def _start_polling(self) -> None:
         self._polling = asyncio.create_task(Poller(self.telegram, rival=self._rival).run())
 
-    async def _set_webhook(self) -> bool:
+    async def _set_webhook(self) -> Outcome:
         webhook = await in_thread(wanted_webhook)
         params: dict[str, Any] = {
             "url": webhook_url(), "secret_token": webhook.secret, "allowed_updates": ALLOWED, "max_connections": 40,
@@ -264,30 +267,36 @@ class Failover:
         if webhook.address:
             params["ip_address"] = webhook.address
         outcome = await self.telegram.try_call("setWebhook", params)
-        if outcome.verdict is not Verdict.SENT:
-            return False
-        self._set_as = webhook
-        await in_thread(lambda: note_webhook(webhook))
-        return True
+        if outcome.verdict is Verdict.SENT:
+            self._set_as = webhook
+            await in_thread(lambda: note_webhook(webhook))
+        return outcome
 
     async def _check_webhook(self) -> None:
-        """Every minute: a webhook that is not ours (a stolen token shows here) is set again or deleted, and told."""
-        self._info_at = time.monotonic()
+        """What Telegram says of the webhook: a token that is dead, a webhook that is not ours (a stolen token shows here) and is set
+        again or deleted, an address it still keeps, updates it cannot bring."""
+        self._info_at = now = time.monotonic()
         outcome = await self.telegram.try_call("getWebhookInfo", {})
-        if outcome.verdict in (Verdict.SENT, Verdict.REVOKED):
-            await self._note_token(outcome.verdict is Verdict.SENT)
-        if outcome.verdict is not Verdict.SENT:
+        await self._note_token(outcome)
+        if outcome.verdict is not Verdict.SENT or not self._applied:
             return
         found, ours = outcome.result, webhook_url() if self._applied == "webhook" else ""
-        if found.get("url", "") != ours:
-            await in_thread(lambda: raise_incident("telegram.webhook", "webhook_hijacked"))
+        strange = found.get("url", "") != ours
+        if (
+            strange and found.get("url") != webhook_url()
+        ):  # while we poll, our own is one that was asked for and came late
+            self._strange_at = now
+            await in_thread(lambda: keep_incident("telegram.webhook", "webhook_hijacked"))
+        elif now - self._strange_at >= CLEAN:
+            await in_thread(lambda: resolve_incident("telegram.webhook"))
+        if strange:
             await (
                 self._set_webhook()
                 if ours
                 else self.telegram.try_call("deleteWebhook", {"drop_pending_updates": False})
             )
             return
-        await in_thread(lambda: resolve_incident("telegram.webhook"))
+        self._undelivered = bool(ours) and await in_thread(lambda: cannot_bring(found))
         wanted = self._set_as.address if ours and self._set_as else ""
         if wanted and found.get("ip_address") not in (None, wanted):
             log.warning("Telegram keeps an old address", extra={"action": "old_address"})
@@ -296,41 +305,31 @@ class Failover:
     async def _note_reach(self) -> None:
         """Tell when no call has been answered for a while, by whichever address, and when one is again."""
         silent = self.telegram.silent_for()
-        reached = silent == 0 if silent == 0 or silent >= UNREACHABLE else self._reached
-        if reached is self._reached:
-            return
-        if reached:
+        if silent == 0:
             await in_thread(lambda: resolve_incident("telegram.unreachable"))
-        else:
-            await in_thread(lambda: raise_incident("telegram.unreachable", "telegram_unreachable"))
-        self._reached = reached  # only now: without a database it must be told at the next look
+        elif silent >= UNREACHABLE:
+            await in_thread(lambda: keep_incident("telegram.unreachable", "telegram_unreachable"))
 
     async def _note_rival(self) -> None:
         """Tell when somebody else polls with our token, and when nobody has for a while."""
         there = self._rival.is_there(time.monotonic())
-        if there is None or there is self._rival_there:
-            return
         if there:
-            await in_thread(lambda: raise_incident("telegram.rival", "token_shared"))
-        else:
+            await in_thread(lambda: keep_incident("telegram.rival", "token_shared"))
+        elif there is False:
             await in_thread(lambda: resolve_incident("telegram.rival"))
-        self._rival_there = there
 
-    async def _note_token(self, works: bool) -> None:
+    async def _note_token(self, outcome: Outcome) -> None:
         """Tell when the token stops working, and when it works again."""
-        if works is self._token_works:
-            return
-        if works:
+        if outcome.verdict is Verdict.SENT:
             await in_thread(lambda: resolve_incident("telegram.token"))
-        else:
-            await in_thread(lambda: raise_incident("telegram.token", "token_revoked"))
-        self._token_works = works
+        elif outcome.verdict is Verdict.REVOKED:
+            await in_thread(lambda: keep_incident("telegram.token", "token_revoked"))
 
     async def _tell(self, mode: str) -> None:
         if self.choice.wanted != "auto" or not self.choice.possible:
             await in_thread(lambda: resolve_incident("telegram.mode"))
         elif mode == "polling":
-            await in_thread(lambda: raise_incident("telegram.mode", "webhook_down"))
+            await in_thread(lambda: keep_incident("telegram.mode", "webhook_down"))
         else:
             await in_thread(lambda: resolve_incident("telegram.mode"))
 

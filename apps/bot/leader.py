@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -33,6 +34,7 @@ from apps.bot.sender.loop import Sender, shop_telegram
 
 log = logging.getLogger(__name__)
 
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 RENEW = 3.0
 MARGIN = 2.0  # seconds before the lease's end after which nothing is sent any more
 BEAT = 5.0
@@ -113,7 +115,8 @@ class BotProcess:
         return self.held is not None
 
     def _place(self) -> str:
-        return f"{self.host}:{settings.SHOP_FOLDER}"[-120:]
+        """This machine since it was switched on, and the folder: a server made as a copy of another has its name too."""
+        return f"{BOOT.read_text().strip()}:{settings.SHOP_FOLDER}"[-120:]
 
     def _alone(self) -> bool:
         if self._lock_file is None:

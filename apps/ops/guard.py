@@ -11,7 +11,7 @@ from itertools import islice
 
 from apps.base.clock import shop_now
 from apps.base.health import examine
-from apps.base.incidents import raise_incident, resolve_incident
+from apps.base.incidents import Incident, raise_incident, resolve_incident
 from apps.ops.models import Routine
 from apps.orders.invariants import late_goods
 
@@ -53,8 +53,12 @@ def look_around(routine: Routine, *, apart: bool = True) -> datetime:
     """One look at every check; what each was like is kept in the routine's memory."""
     memory: dict[str, dict[str, object]] = {}
 
-    def judge(name: str, level: int, **limits: int) -> str:
+    still_open = set(Incident.objects.exclude(state=Incident.State.RESOLVED).values_list("key", flat=True))
+
+    def judge(name: str, key: str, level: int, **limits: int) -> str:
         watched = Watched(**routine.memory.get(name, {}))
+        if watched.told and level and key not in still_open:
+            watched = Watched()  # somebody closed it too early: it is told again when it stays
         verdict = watched.see(level, **limits)
         if watched != Watched(well=watched.well):
             memory[name] = asdict(watched)
@@ -63,14 +67,15 @@ def look_around(routine: Routine, *, apart: bool = True) -> datetime:
     for finding in examine(apart=apart):
         if finding.name in TOLD_ELSEWHERE:
             continue
-        verdict = judge(finding.name, finding.level)
+        key = f"health.{finding.name}"
+        verdict = judge(finding.name, key, finding.level)
         if verdict == "raise":
-            raise_incident(f"health.{finding.name}", "health", check=finding.name, says=finding.says)
+            raise_incident(key, "health", check=finding.name, says=finding.says)
         elif verdict == "resolve":
-            resolve_incident(f"health.{finding.name}")
+            resolve_incident(key)
     # what is paid and not with its buyer is told at the first look: it has waited for 60 s already
     late = len(list(islice(late_goods(), COUNTED)))
-    verdict = judge("goods", 2 if late else 0, enough=1, well=ALL_BROUGHT)
+    verdict = judge("goods", "goods.late", 2 if late else 0, enough=1, well=ALL_BROUGHT)
     if verdict == "raise":
         raise_incident("goods.late", "goods_late", late=late)
     elif verdict == "resolve":

@@ -16,6 +16,11 @@ from apps.ops import outside
 EVERY = 15.0  # seconds between two looks
 PATIENCE = 60.0  # seconds without an answer before people are told: with a slow last look that is within 120
 ANSWER = 10.0  # seconds one look may take
+TOKEN = 24 * 3600.0  # seconds between two looks at our own token, which changes with the shop's (`failover bot`)
+REFUSED_HERE = (
+    "⚠️ Token bot di server pengawas ditolak Telegram: kalau toko mati, kabarnya tidak akan sampai lewat Telegram. "
+    "Isi token yang baru di pengaturan server pengawas, lalu nyalakan ulang observe."
+)
 
 
 @dataclass
@@ -50,8 +55,13 @@ def answers(address: str) -> bool:
 
 def run(address: str, *, tell: Callable[[str], str] = outside.tell, rest: Callable[[float], None] = time.sleep) -> None:
     """Look until stopped; a text that nobody took is brought again at the next look."""
-    observer, waiting = Observer(address), ""
+    observer, waiting, token_at = Observer(address), "", -TOKEN
     while True:
+        if time.monotonic() - token_at >= TOKEN:
+            token_at = time.monotonic()
+            if outside.token_works() is False:
+                way = tell(REFUSED_HERE)  # by mail or webhook, if there is one
+                print(f"{REFUSED_HERE} ({way or 'nobody could be told'})", flush=True)
         waiting = observer.see(answers(address), time.monotonic()) or waiting
         if waiting:
             way = tell(waiting)

@@ -109,6 +109,21 @@ def _works(way: Callable[[], object], seconds: float) -> bool:
     return worked.is_set()
 
 
+def token_works() -> bool | None:
+    """Whether Telegram takes a token that we would tell people with; None when there is none, or nobody could be asked."""
+    refused = None
+    for token in tokens() if chats() else []:
+        for base in bases():
+            try:
+                call_bot(base, token, "getMe", {})
+                return True
+            except Answered as no:
+                refused = False if no.code in (401, 404) else refused
+            except OSError:
+                continue
+    return refused
+
+
 def tell_by_bot(token: str, base: str, text: str) -> None:
     """One message to each chat, by one address of the Bot API. Raises OSError when not one took it: a chat that blocks the bot
     is its own matter."""

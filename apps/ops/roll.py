@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,8 +54,10 @@ class Roll:
                     self.known = {str(name): int(pid) for name, pid in told["known"].items()}
         self.died_before = bool(self.known)  # who ends in order forgets it
 
-    def deaths(self, now: Mapping[str, set[int]]) -> list[str]:
-        died = [name for name, pid in self.known.items() if pid not in now.get(name, set())]
+    def deaths(self, now: Mapping[str, set[int]], counted: Collection[str] = ()) -> list[str]:
+        """`counted`: names whose mark is a count, where only a higher one is a death: systemd forgets it at a start by hand."""
+        gone = {name: pid for name, pid in self.known.items() if pid not in now.get(name, set())}
+        died = [name for name, pid in gone.items() if name not in counted or pid < max(now.get(name, {pid}))]
         known = {name: max(pids) for name, pids in now.items() if pids}
         if known != self.known and self.path is not None:
             with suppress(OSError):

@@ -1,6 +1,7 @@
 """Services that others start for us, PostgreSQL and nginx: a mark of each, which changes when it died and came again.
 
-For `watch`: no database, no Django. An end by intent, such as Debian's own update of PostgreSQL, leaves systemd's mark as it is.
+For `watch`: no database, no Django. An end by intent, such as Debian's own update of PostgreSQL, leaves systemd's count as it is
+or begins it anew.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ class Services:
     def __init__(self) -> None:
         self._known: dict[str, set[int]] = {}
         self._asked = -EVERY
+
+    @property
+    def counted(self) -> set[str]:
+        """Names whose mark is systemd's count."""
+        return set(self._known)
 
     def marks(self) -> dict[str, set[int]]:
         """Name → its mark: a process id where the database is our own, else how often systemd has started it again."""

@@ -91,7 +91,7 @@ def main() -> int:
         if steadiness.see(time.time(), time.monotonic()):
             look(diary, home)
         running = {name: {pid for pid, _ in processes(word, home)} for name, word in LED.items()} | services.marks()
-        for name in roll.deaths(running):
+        for name in roll.deaths(running, services.counted):
             if left_lately(name, LEFT):
                 forget_leave(name)
                 absences.left(name, time.monotonic())

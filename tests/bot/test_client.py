@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +20,8 @@ from telegram.error import (
     TimedOut,
 )
 
+from apps.bot.choice import HEALTHY, LONGEST, PATIENCE, Choice
 from apps.bot.client import Outcome, Verdict, judge
-from apps.bot.failover import HEALTHY, PATIENCE, Choice
 
 KEY: Any = ConnectionKey("x", 443, True, True, None, None, None)
 
@@ -84,6 +85,26 @@ def test_a_flickering_webhook_does_not_flap() -> None:
     choice.decide(True, 0)
     modes = {choice.decide(bool(second // 30 % 2), float(second)) for second in range(0, 3600, 10)}
     assert modes == {"webhook"}, "never failing for a whole minute"
+
+
+def test_a_webhook_that_only_telegram_cannot_reach_is_tried_less_and_less() -> None:
+    """We reach ourselves all the while: only a try shows whether it is over."""
+    choice, now, waits = Choice("auto", possible=True), 0.0, []
+    choice.decide(True, now)
+    for _ in range(10):
+        while choice.decide(False, now, forbidden=True) == "webhook":
+            now += 5
+        fell = now
+        while choice.decide(True, now) == "polling":
+            now += 10
+        waits.append(now - fell)
+    assert waits[0] >= 2 * HEALTHY
+    assert all(later >= earlier for earlier, later in itertools.pairwise(waits))
+    assert waits[-1] <= LONGEST + 10
+    for _ in range(100):  # it stays well
+        now += 10
+        assert choice.decide(True, now) == "webhook"
+    assert choice.needs == HEALTHY, "the next one begins anew"
 
 
 @pytest.mark.parametrize("mode", ["webhook", "polling"])
@@ -179,7 +200,7 @@ def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(failover, "probe_webhook", healthy)
     monkeypatch.setattr(failover, "credential", lambda name: "secret")
-    monkeypatch.setattr(failover, "raise_incident", lambda *args, **more: None)
+    monkeypatch.setattr(failover, "keep_incident", lambda *args, **more: None)
     monkeypatch.setattr(failover, "wanted_mode", lambda: "auto")
     monkeypatch.setattr(failover, "note_mode", lambda mode: None)
     monkeypatch.setattr(failover, "wanted_webhook", lambda: failover.Webhook("", "secret"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,7 @@ from telegram.error import Conflict
 
 from apps.base.audit import AuditRow
 from apps.base.credentials import adopt_environment, credential
-from apps.base.incidents import Incident, raise_incident
+from apps.base.incidents import Incident, raise_incident, resolve_incident
 from apps.bot import failover, rival
 from apps.bot.client import Outcome, Verdict
 
@@ -25,7 +26,9 @@ class Telegram:
     def __init__(self) -> None:
         self.url, self.address, self.secret, self.works = "", "", "", True
         self.calls: list[str] = []
-        self.silent = 0.0
+        self.silent = self.park = 0.0
+        self.refuses = False
+        self.info: dict[str, Any] = {}
 
     def silent_for(self) -> float:
         return self.silent
@@ -36,11 +39,15 @@ class Telegram:
             return Outcome(Verdict.NOT_SENT, "no route")
         if not self.works:
             return Outcome(Verdict.REVOKED, "Unauthorized")
+        if method != "getWebhookInfo" and self.refuses:
+            return Outcome(Verdict.REFUSED, "Bad Request: bad webhook: IP address is reserved")
+        if method != "getWebhookInfo" and self.park:
+            return Outcome(Verdict.PARK, "Too Many Requests", retry_after=self.park)
         if method == "setWebhook":
             self.url, self.secret, self.address = params["url"], params["secret_token"], params.get("ip_address", "")
         if method == "deleteWebhook":
             self.url = ""
-        found = {"url": self.url, **({"ip_address": self.address} if self.address else {})}
+        found = {"url": self.url, **self.info, **({"ip_address": self.address} if self.address else {})}
         return Outcome(Verdict.SENT, result=found if method == "getWebhookInfo" else True)
 
 
@@ -81,7 +88,86 @@ def test_a_hijacked_webhook_is_set_again_and_told(leader: failover.Failover) -> 
     assert telegram.url == OURS
     assert states("telegram.webhook") == ["open"]
     step(leader)
+    assert states("telegram.webhook") == ["open"], "a thief comes again"
+    leader._strange_at -= failover.CLEAN
+    step(leader)
     assert states("telegram.webhook") == ["resolved"]
+
+
+def test_our_own_webhook_that_came_late_is_no_theft(leader: failover.Failover) -> None:
+    leader.choice.want("polling")
+    failover.MODE.set("polling", actor="test")
+    leader._start_polling = lambda: None  # type: ignore[method-assign]
+    telegram = step(leader)
+    telegram.url = OURS
+    step(leader)
+    assert telegram.url == ""
+    assert states("telegram.webhook") == []
+
+
+def test_a_token_that_is_dead_from_the_start_is_told(leader: failover.Failover) -> None:
+    leader.telegram.works = False  # type: ignore[attr-defined]
+    step(leader)
+    assert states("telegram.token") == ["open"]
+    telegram = step(leader)
+    assert telegram.calls.count("setWebhook") + telegram.calls.count("deleteWebhook") <= 2
+
+
+def test_a_way_in_that_cannot_be_opened_is_told_after_a_minute(leader: failover.Failover) -> None:
+    leader._start_polling = lambda: None  # type: ignore[method-assign]
+    telegram = leader.telegram
+    telegram.refuses = True  # type: ignore[attr-defined]
+    step(leader)
+    assert states("telegram.deaf") == []
+    leader._deaf_since = time.monotonic() - failover.DEAF
+    step(leader)
+    assert states("telegram.deaf") == ["open"]
+    assert telegram.calls.count("deleteWebhook") == 1, "a refused webhook keeps nobody from polling"  # type: ignore[attr-defined]
+    step(leader)
+    assert telegram.calls.count("deleteWebhook") == 1, "not asked again at every look"  # type: ignore[attr-defined]
+    telegram.refuses = False  # type: ignore[attr-defined]
+    leader._again_at.clear()
+    step(leader)
+    assert states("telegram.deaf") == ["resolved"]
+
+
+def test_what_telegram_asks_to_wait_is_waited(leader: failover.Failover) -> None:
+    leader.telegram.park = 40.0  # type: ignore[attr-defined]
+    for _ in range(4):
+        telegram = step(leader)
+    assert [call for call in telegram.calls if call != "getWebhookInfo"] == ["setWebhook", "deleteWebhook"]
+
+
+def test_updates_that_telegram_cannot_bring_make_us_poll(leader: failover.Failover, shop: Any) -> None:
+    """Our own probe is well all the while: only Telegram's own words show it."""
+    leader._start_polling = lambda: None  # type: ignore[method-assign]
+    telegram = step(leader)
+    telegram.info = {"pending_update_count": 3, "last_error_date": int(time.time())}
+    step(leader)
+    step(leader)
+    assert leader.choice.ails
+    leader.choice._bad_since = time.monotonic() - failover.PATIENCE
+    step(leader)
+    assert (telegram.url, leader.choice.mode) == ("", "polling")
+
+
+def test_an_old_error_is_none_when_something_came_since(shop: Any) -> None:
+    failed = time.time() - 30
+    info = {"pending_update_count": 3, "last_error_date": int(failed)}
+    assert failover.cannot_bring(info)
+    assert not failover.cannot_bring({**info, "pending_update_count": 0})
+    assert not failover.cannot_bring({"url": OURS, "pending_update_count": 3})
+    shop.buyer(701, "Sari").says("/start")
+    assert not failover.cannot_bring(info)
+
+
+def test_what_was_closed_too_early_is_told_anew(leader: failover.Failover) -> None:
+    telegram = step(leader)
+    telegram.works = False
+    step(leader)
+    resolve_incident("telegram.token", actor="owner")
+    step(leader)
+    assert states("telegram.token") == ["resolved", "open"]
 
 
 def test_a_webhook_set_while_we_poll_is_deleted_and_told(leader: failover.Failover) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from django.db import OperationalError
+from telegram.error import Conflict
 
 from apps.base.clock import shop_now
 from apps.base.credentials import adopt_environment
@@ -278,6 +280,37 @@ def test_it_greets_staff_only(owner_bot: Listener, monkeypatch: Any) -> None:
         return {"update_id": user, "message": {"chat": {"id": user, "type": "private"}, "text": "/start"}}
 
     assert [params["chat_id"] for _, params in hears(monkeypatch, wrote(700), wrote(999))] == [700]
+
+
+def test_a_press_that_cannot_be_done_ends_nothing(owner_bot: Listener, monkeypatch: Any) -> None:
+    """A database that restarts: the shop's own bot, in the same process, goes on, and so does the next press."""
+    incident, tries = trouble(), []
+
+    def stumbles(*words: Any, **more: Any) -> Any:
+        tries.append(words)
+        if len(tries) == 1:
+            raise OperationalError("the connection is closed")
+        return press(*words, **more)
+
+    press = ownerbot.press
+    monkeypatch.setattr(ownerbot, "press", stumbles)
+    again = {**pressed(700, f"incident:take:{incident.pk.hex}"), "update_id": 6}
+    said = hears(monkeypatch, pressed(700, f"incident:take:{incident.pk.hex}"), again)
+    assert [method for method, _ in said] == ["answerCallbackQuery", "editMessageReplyMarkup"]
+
+
+def test_a_webhook_in_its_way_is_removed(monkeypatch: Any) -> None:
+    class Taken(Scripted):
+        async def call(self, method: str, params: Any, **more: Any) -> Any:
+            if not self.said:
+                raise Conflict("can't use getUpdates method while webhook is active")
+            raise asyncio.CancelledError
+
+    telegram = Taken()
+    monkeypatch.setattr(ownerbot, "AGAIN", 0.0)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(ownerbot.OwnerBot(telegram).run())  # type: ignore[arg-type]
+    assert [method for method, _ in telegram.said] == ["deleteWebhook"]
 
 
 def test_it_goes_on_from_the_last_update(monkeypatch: Any) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from django.test import Client
 from apps.base.audit import AuditRow
 from apps.base.commands import UsedWrongly
 from apps.base.incidents import raise_incident
+from apps.ops.drills import copy as drill_copy
 from apps.ops.drills import everything, runner
 from apps.ops.drills.copy import CopyFailed, ShopCopy
 from apps.ops.drills.measures import Measure, all_within, at_least, at_most, exactly
@@ -124,6 +128,26 @@ def test_a_copy_that_breaks_is_a_failed_drill(db: Any, monkeypatch: Any) -> None
     made = runner.play("demo", seed=1, say=lambda what: None)
     assert not made.passed
     assert made.measures[0].seen == "CopyFailed: waited 40 s for the shop"
+
+
+def test_a_copy_that_breaks_in_any_other_way_leaves_a_report_too(db: Any, monkeypatch: Any) -> None:
+    def breaks(play: runner.Play) -> None:
+        json.loads("")
+
+    monkeypatch.setitem(runner.REGISTRY, "demo", runner.Drill("demo", "It holds.", breaks, ()))
+    made = runner.play("demo", seed=1, say=lambda what: None)
+    assert (made.passed, made.measures[0].seen.partition(":")[0]) == (False, "JSONDecodeError")
+
+
+def test_a_copy_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: Any) -> None:
+    copy = ShopCopy(tmp_path / "copy")
+    monkeypatch.setattr(drill_copy, "ENDING", 0.2)
+    deaf = "import signal, subprocess, sys, time; signal.signal(signal.SIGINT, signal.SIG_IGN); subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print('up', flush=True); time.sleep(60)"
+    copy.up = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    copy.up.stdout.readline()  # type: ignore[union-attr]
+    child = copy.everything()[0]
+    assert copy.stop() == -signal.SIGKILL
+    assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text()
 
 
 def test_a_copy_takes_nothing_of_the_shop_around_it(tmp_path: Path, monkeypatch: Any) -> None:

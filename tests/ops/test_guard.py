@@ -10,7 +10,7 @@ import pytest
 
 from apps.base import health, healthchecks
 from apps.base.clock import shop_now
-from apps.base.incidents import Incident
+from apps.base.incidents import Incident, resolve_incident
 from apps.ops import guard
 from apps.ops.models import Routine
 from apps.ops.routines import ensure_routines, run_routine
@@ -167,3 +167,19 @@ def test_a_routine_that_older_code_put_to_rest_goes_on(routine: Routine) -> None
     ensure_routines()
     routine.refresh_from_db()
     assert (routine.next_at is None, routine.dead_at, routine.attempts) == (False, None, 0)
+
+
+def test_what_was_closed_too_early_is_told_again(routine: Routine, monkeypatch: Any) -> None:
+    """*Selesai* on a disk that is still full: silence would look like health."""
+    disk = next(check for check in health.REGISTRY if check.name == "disk")
+    monkeypatch.setattr(disk, "look", lambda: healthchecks.judged_disk(98, 1))
+
+    def states(looks: int) -> list[str]:
+        for _ in range(looks):
+            look(routine)
+        return list(Incident.objects.filter(key="health.disk").order_by("id").values_list("state", flat=True))
+
+    assert states(4) == ["open"]
+    resolve_incident("health.disk", actor="owner")
+    assert states(2) == ["resolved"], "it is given time to be true"
+    assert states(1) == ["resolved", "open"]

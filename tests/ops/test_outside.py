@@ -250,6 +250,12 @@ class TestDeaths:
         assert led.deaths({"worker": set(), "bot": {11}}) == [], "said once"
         assert led.deaths({"worker": {13}, "bot": {11}}) == []
 
+    def test_a_count_that_begins_anew_is_no_death(self) -> None:
+        """systemd forgets how often it had to start a service when somebody starts it by hand."""
+        led = roll.Roll()
+        for count, died in ((1, []), (0, []), (1, ["nginx"]), (3, ["nginx"]), (3, [])):
+            assert led.deaths({"nginx": {count}}, {"nginx"}) == died
+
     def test_a_watch_that_died_missed_nothing_and_says_so(self, tmp_path: Path) -> None:
         led = roll.Roll(tmp_path / "roll")
         assert not led.died_before
@@ -331,6 +337,29 @@ class TestDeaths:
         assert "berhenti 199 kali lagi" in told[1]
         assert len(told) == 2
 
+    @pytest.mark.parametrize(("status", "works"), [(200, True), (401, False), (404, False), (500, None)])
+    def test_it_knows_whether_its_token_is_taken(
+        self, listener: Listener, monkeypatch: pytest.MonkeyPatch, status: int, works: bool | None
+    ) -> None:
+        """Another bot took over, and nobody told the second server."""
+        listener.status = status
+        for name, value in (
+            ("OWNER_BOT_TOKEN", "7:owner"),
+            ("OWNER_CHAT_IDS", "700"),
+            ("OWNER_API_URL", listener.address),
+        ):
+            monkeypatch.setenv(name, value)
+        assert outside.token_works() is works
+        told: list[str] = []
+
+        def rest(seconds: float) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(observe, "answers", lambda address: True)
+        with pytest.raises(KeyboardInterrupt):
+            observe.run("https://toko.example", tell=lambda text: told.append(text) or "mail", rest=rest)
+        assert told == ([observe.REFUSED_HERE] if works is False else [])
+
     def test_what_nobody_took_is_brought_again(self, tmp_path: Path) -> None:
         answers = iter(["", "", "telegram"])
         told: list[str] = []
@@ -382,6 +411,29 @@ class TestObserver:
         listener.status = 502
         assert not observe.answers(listener.address)
         assert not observe.answers("http://127.0.0.1:9")
+
+    @pytest.mark.parametrize(("status", "works"), [(200, True), (401, False), (404, False), (500, None)])
+    def test_it_knows_whether_its_token_is_taken(
+        self, listener: Listener, monkeypatch: pytest.MonkeyPatch, status: int, works: bool | None
+    ) -> None:
+        """Another bot took over, and nobody told the second server."""
+        listener.status = status
+        for name, value in (
+            ("OWNER_BOT_TOKEN", "7:owner"),
+            ("OWNER_CHAT_IDS", "700"),
+            ("OWNER_API_URL", listener.address),
+        ):
+            monkeypatch.setenv(name, value)
+        assert outside.token_works() is works
+        told: list[str] = []
+
+        def rest(seconds: float) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(observe, "answers", lambda address: True)
+        with pytest.raises(KeyboardInterrupt):
+            observe.run("https://toko.example", tell=lambda text: told.append(text) or "mail", rest=rest)
+        assert told == ([observe.REFUSED_HERE] if works is False else [])
 
     def test_what_nobody_took_is_brought_again(self, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(observe, "PATIENCE", -1.0)

@@ -28,6 +28,7 @@ from apps.base.environment import ROOT
 from apps.ops.up import free_port, supervisor
 
 PATIENCE = 40.0
+ENDING = 20.0  # seconds it is given to stop in order
 INHERITED = re.compile(r"^(PATH|HOME|LANG|LC_\w+|TMPDIR|VIRTUAL_ENV|PYTHON\w*|SSL_CERT_FILE|AUTOORDER_\w+)$")
 ITS_OWN = ("AUTOORDER_RUN", "AUTOORDER_VAR", "AUTOORDER_ENV_FILE", "AUTOORDER_WEB_SOCKET")
 
@@ -71,7 +72,13 @@ class ShopCopy:
             return 0
         if self.up.poll() is None:
             self.up.send_signal(signal.SIGINT)
-        return self.up.wait(20)
+        try:
+            return self.up.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            for pid in [*self.everything(), self.up.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return self.up.wait(5)
 
     def wait(self, done: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """Poll until `done()` is true; connection errors count as not yet."""
@@ -102,17 +109,20 @@ class ShopCopy:
         mark = hashlib.sha256(str(self.shop_folder).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"autoorder-up-{os.geteuid()}-{mark}" / "s"
 
-    def kill(self, name: str) -> None:
-        """kill -9, by the supervisor's name, or the nth child: `worker/2`."""
+    def kill(self, name: str) -> bool:
+        """kill -9, by the supervisor's name, or the nth child: `worker/2`. False when nobody was there to kill."""
         name, _, child = name.partition("/")
         pid = self.processes().get(name)
         if pid is None:
-            return
+            return False
         if child:
             family = descendants(pid) or [pid]
             pid = family[int(child) % len(family)]
-        with suppress(ProcessLookupError):
+        try:
             os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
 
     def everything(self) -> list[int]:
         """Every process of this shop but `up`."""

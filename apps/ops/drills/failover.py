@@ -16,8 +16,8 @@ from apps.ops.up import supervisor
 
 SWITCHES = 20
 UPDATES = 10_000
-PER_SECOND = 95  # so that it is never under 50
-WRITERS = 1900  # each writes every 20 s: never too often
+PER_SECOND = 90  # so that it is never under 50
+WRITERS = 900  # each writes every 10 s: never too often
 BACK = 300.0  # seconds of health before the webhook comes back
 POLLING_WITHIN = 60.0
 PROBER = 700_000
@@ -71,9 +71,9 @@ class Failover:
             self._front_moves()
             self._health_without_web()
         finally:
-            self.shop.stop()
             self.fronts.kill("old")
             self.fronts.kill("new")
+            self.shop.stop()
 
     def _mode(self) -> str:
         rows = self.shop.sql(MODE)
@@ -96,6 +96,7 @@ class Failover:
                 self.shop.manage("failover", "mode", mode)
                 made += self._mode() == mode
         finally:
+            over.set()
             writer.join()
         rate = self.said / (self.wrote_until - began)
         self.shop.manage("failover", "mode", "auto")
@@ -118,14 +119,14 @@ class Failover:
         self.play.keep(exactly("answered", "each is answered once", self._answers(), self.said))
 
     def _write(self, wanted: int, over: threading.Event) -> None:
-        """Words that nothing in the dialogue waits for: each is answered by the menu, once."""
+        """What a buyer who comes back writes: each is answered by one screen."""
         began, users = time.monotonic(), [500_000 + n for n in range(WRITERS)]
-        while self.said < wanted and not over.is_set():
-            due = min(wanted, int((time.monotonic() - began + 0.5) * PER_SECOND)) - self.said
+        while self.said < wanted or not over.is_set():  # until the last switch was made
+            due = int((time.monotonic() - began + 0.5) * PER_SECOND) - self.said
             if due > 0:
                 group = [users[(self.said + n) % WRITERS] for n in range(due)]
                 with suppress(OSError):
-                    self.shop.tell("say_all", users=group, text="halo", times=1)
+                    self.shop.tell("say_all", users=group, text="/start", times=1)
                     self.said += due
             time.sleep(0.2)
         self.wrote_until = time.monotonic()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import Any
 
 import aiohttp
 from aiohttp.resolver import ThreadedResolver
 
+from apps.sandbox.fakes.faults import Faults
 from apps.sandbox.fakes.limits import Answer
 from apps.sandbox.fakes.telegram import FakeTelegram
 
@@ -31,8 +33,8 @@ class Addresses(ThreadedResolver):
 class Courier:
     """One task for each chat with something to bring."""
 
-    def __init__(self, telegram: FakeTelegram) -> None:
-        self.telegram = telegram
+    def __init__(self, telegram: FakeTelegram, faults: Faults) -> None:
+        self.telegram, self.faults = telegram, faults
         self._busy: dict[int, asyncio.Task[None]] = {}
         self._gate = asyncio.Semaphore(CONNECTIONS)
 
@@ -58,10 +60,11 @@ class Courier:
                 update = next(iter(self.telegram.queues.get(chat, {}).values()), None)
                 if update is None:
                     return
-                if await self._bring(session, update):
+                if not self.faults.webhook_unreachable and await self._bring(session, update):
                     self.telegram.confirm(update["update_id"])
                     wait = FIRST_WAIT
                 else:
+                    self.telegram.failed_at = time.time()
                     await asyncio.sleep(wait)
                     wait = min(wait * 2, LONGEST_WAIT)
         finally:

@@ -18,6 +18,7 @@ class Faults:
     telegram_cut: float = 0.0  # share of calls that are carried out and then cut: the caller cannot know
     telegram_500: bool = False
     telegram_429: int = 0  # next calls refused
+    webhook_unreachable: bool = False  # Telegram alone does not reach the shop, as behind a firewall
     gateway_delay: int = 0
     gateway_down: bool = False
     gateway_refuses_key: bool = False

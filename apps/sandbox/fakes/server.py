@@ -161,7 +161,7 @@ def make_app(world: World) -> web.Application:
 
     async def life(app: web.Application) -> Any:
         world.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
-        courier = asyncio.create_task(Courier(world.telegram).run())
+        courier = asyncio.create_task(Courier(world.telegram, world.faults).run())
         yield
         courier.cancel()
         await world.session.close()

@@ -54,6 +54,7 @@ class FakeTelegram:
         self.sent = 0  # messages accepted since start, for benchmarks
         self.changed = asyncio.Condition()
         self.typing: dict[int, float] = {}  # chat → until when the bot is seen typing (monotonic seconds)
+        self.failed_at = 0.0  # when an update could last not be brought to the webhook (seconds since 1970)
         self._poller = 0
         self.bot_id = 1000001
         self.met: set[int] | None = None  # who wrote to a bot that came later; the first one is known to all
@@ -262,6 +263,8 @@ class FakeTelegram:
 
     def _getWebhookInfo(self, params: dict[str, Any]) -> Any:
         info = {"url": self.webhook["url"], "has_custom_certificate": False, "pending_update_count": len(self.pending)}
+        if self.failed_at and self.webhook["url"]:
+            info |= {"last_error_date": int(self.failed_at), "last_error_message": "Connection timed out"}
         return {**info, "ip_address": self.webhook["ip"]} if self.webhook.get("ip") else info
 
     def _send(self, params: dict[str, Any], **content: Any) -> Any:
