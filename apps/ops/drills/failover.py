@@ -16,7 +16,7 @@ from apps.ops.up import supervisor
 
 SWITCHES = 20
 UPDATES = 10_000
-PER_SECOND = 90  # so that it is never under 50
+PER_SECOND = 80  # so that it is never under 50
 WRITERS = 900  # each writes every 10 s: never too often
 BACK = 300.0  # seconds of health before the webhook comes back
 POLLING_WITHIN = 60.0
