@@ -19,6 +19,7 @@ READ_SECONDS = 30.0
 FILE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 CONNECTIONS = 128
+MUTE = 30.0  # seconds without any answer after which an address that can be reached gives way too
 
 
 class Verdict(StrEnum):
@@ -69,7 +70,8 @@ def make_bot(token: str, base_url: str) -> ShopBot:
 
 
 class Telegram:
-    """The shop bot over one or more base URLs, tried in order; a URL that cannot be reached gives way to the next."""
+    """The shop bot over one or more base URLs, tried in order; a URL that cannot be reached gives way to the next, and so does one
+    that has answered nothing for a while. What may have arrived is never sent again here: only later calls go another way."""
 
     def __init__(self, token: str, base_urls: list[str]) -> None:
         self.token = token
@@ -88,14 +90,15 @@ class Telegram:
             self._silent_since = time.monotonic()
 
     async def call(self, method: str, params: dict[str, Any], *, read_timeout: float = READ_SECONDS) -> Any:
-        """The raw result. Raises TelegramError; a URL that was not reached gives way once, however many calls failed."""
+        """The raw result. Raises TelegramError; a URL gives way once, however many calls failed."""
         turn = self._turn
         try:
             result = await self._bots[turn % len(self._bots)].call(method, params, read_timeout=read_timeout)
         except TelegramError as error:
             verdict = judge(error).verdict
             self._heard(verdict)
-            if verdict is Verdict.NOT_SENT and self._turn == turn:
+            mute = verdict is Verdict.UNKNOWN and self.silent_for() >= MUTE
+            if self._turn == turn and (mute or verdict is Verdict.NOT_SENT):
                 self._turn += 1
             raise
         self._heard(Verdict.SENT)

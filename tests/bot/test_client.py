@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -125,7 +127,6 @@ def test_another_wish_is_followed_and_back_to_auto_nothing_jumps() -> None:
 
 async def outcomes() -> list[Verdict]:
     """What really comes of a refused, a silent and a cut connection, on this machine's own sockets."""
-    import asyncio
 
     from apps.bot.client import Telegram
 
@@ -149,14 +150,12 @@ async def outcomes() -> list[Verdict]:
 
 
 def test_real_sockets_mean_the_same() -> None:
-    import asyncio
 
     assert asyncio.run(outcomes()) == [Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.UNKNOWN]
 
 
 def test_many_failures_at_once_turn_to_the_next_url_once() -> None:
     """With two URLs an even number of failures would otherwise come back to the dead one."""
-    import asyncio
 
     from apps.bot.client import Telegram
 
@@ -183,13 +182,11 @@ class Scripted:
         return Outcome(self.verdicts.get(method, Verdict.SENT), result={"url": "x"})
 
     async def call(self, method: str, params: Any, **more: Any) -> Any:
-        import asyncio
 
         await asyncio.sleep(60)
 
 
 def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    import asyncio
 
     from apps.bot import failover
 
@@ -220,3 +217,34 @@ def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, 
         return made
 
     asyncio.run(steps())
+
+
+def test_an_address_that_answers_nothing_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy whose upstream is blocked takes every call and answers none: the next address is tried after a while."""
+    from apps.bot import client
+
+    asked: list[int] = []
+
+    class Stub:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        async def call(self, method: str, params: Any, **more: Any) -> Any:
+            asked.append(self.number)
+            if self.number == 0:
+                raise caused(TimedOut(), aiohttp.SocketTimeoutError())
+            return True
+
+    telegram = client.Telegram("1:x", ["http://127.0.0.1:1", "http://127.0.0.1:2"])
+    telegram._bots = [Stub(0), Stub(1)]  # type: ignore[list-item]
+
+    async def calls() -> None:
+        assert (await telegram.try_call("getMe", {})).verdict is Verdict.UNKNOWN
+        assert (await telegram.try_call("getMe", {})).verdict is Verdict.UNKNOWN
+        telegram._silent_since = time.monotonic() - client.MUTE
+        assert (await telegram.try_call("getMe", {})).verdict is Verdict.UNKNOWN
+        assert (await telegram.try_call("getMe", {})).verdict is Verdict.SENT
+        assert (await telegram.try_call("getMe", {})).verdict is Verdict.SENT
+
+    asyncio.run(calls())
+    assert asked == [0, 0, 0, 1, 1]
