@@ -32,8 +32,9 @@ control_socket_disable = True
 
 
 def when_ready(server):  # noqa: ANN001, ANN201
-    gc.freeze()  # what is loaded by now stays shared between the forked workers
-    gc.enable()
+    from apps.base.warm import loaded  # needs Django, which is set up by now
+
+    loaded()
     end = server.handle_term
 
     def handle_term():  # noqa: ANN202

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from django.conf import settings
@@ -17,3 +18,9 @@ def warm_up() -> None:
     folder = Path(settings.BASE_DIR) / "templates"
     for path in sorted((folder / "bot").rglob("*.html")):
         get_template(str(path.relative_to(folder)))
+
+
+def loaded() -> None:
+    """What is there by now is no garbage, and stays shared between the processes that are forked from here."""
+    gc.freeze()
+    gc.enable()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from importlib import import_module
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from apps.base.queue.cluster import StrictCluster
-from apps.base.warm import warm_up
+from apps.base.warm import loaded, warm_up
 
 
 class Command(BaseCommand):
@@ -22,8 +21,7 @@ class Command(BaseCommand):
         for module in settings.WORKER_PRELOAD:  # before the fork, so that the workers share it
             import_module(module)
         warm_up()
-        gc.collect()
-        gc.freeze()  # what is loaded by now stays shared between the forked workers
+        loaded()
         cluster = StrictCluster()
         cluster.start()
         cluster.watch_over()

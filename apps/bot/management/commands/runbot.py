@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from apps.base.warm import loaded
 from apps.bot.leader import BotProcess
 
 
@@ -15,4 +16,5 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `prepare` checks; loading every page would cost memory here
 
     def handle(self, *args: Any, **options: Any) -> None:
+        loaded()
         BotProcess().run()
