@@ -6,13 +6,33 @@ Fields still do their own work (encryption, JSON, defaults); only the building o
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import InterfaceError, OperationalError, connection, models
 from django.db.models.expressions import DatabaseDefault
 
 Row = TypeVar("Row", bound=models.Model)
+Result = TypeVar("Result")
+
+
+RECONNECT = 0.3  # seconds before the third try; each later one waits as much longer
+
+
+def through_a_restart(job: Callable[[], Result], *, tries: int) -> Result:
+    """Do it, again at once on a fresh connection (a restart leaves every thread a dead one), then after growing moments while the
+    database restarts. For what may be done twice. Raises OperationalError or InterfaceError after the last try.
+    """
+    for number in range(tries):
+        try:
+            return job()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if number == tries - 1:
+                raise
+            time.sleep(RECONNECT * number)
+    raise AssertionError("no tries")
 
 
 def insert_row(row: models.Model) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 from apps.base.claims import bury, postpone
 from apps.base.clock import ShopNow, shop_now
 from apps.base.errands import send_errand
-from apps.base.sql import columns_of, from_row, insert_row, update_row, width_of
+from apps.base.sql import columns_of, from_row, insert_row, through_a_restart, update_row, width_of
 from apps.base.stored import Setting
 from apps.bot import outbox
 from apps.bot.chats import chat_of
@@ -31,7 +30,6 @@ log = logging.getLogger(__name__)
 
 ACTIONS_A_MINUTE = Setting("actions_per_minute", 20, "Tekanan dan pesan per pembeli per menit", least=5, most=200)
 FIRST_RING = timedelta(seconds=10)  # the thread that stored an update handles it; after this the clock looks
-RECONNECT = 0.3  # seconds before the second try, twice as much before the third …
 AT_ONCE = 100  # updates of one chat handled by one caller before the clock takes over
 
 
@@ -96,15 +94,7 @@ def handle_surely(chat_id: Any, mine: InboundUpdate | None = None, *, tries: int
 
     Raises OperationalError after the last try; the row is still due, and the clock rings it.
     """
-    for number in range(1, tries + 1):
-        try:
-            return handle(chat_id, mine)
-        except OperationalError:
-            connection.close()
-            if number == tries:
-                raise
-            time.sleep(RECONNECT * number)
-    return None
+    return through_a_restart(lambda: handle(chat_id, mine), tries=tries)
 
 
 LOCK = """

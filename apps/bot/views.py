@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from apps.base.credentials import credential
+from apps.base.sql import through_a_restart
 from apps.bot import inbox, probe
 from apps.bot.models import InboundUpdate
 from apps.bot.outbox import bot_id
@@ -20,7 +21,8 @@ from apps.bot.updates import NotAnUpdate
 log = logging.getLogger(__name__)
 
 BODY_BYTES = 1_000_000
-TRIES = 5  # to handle what is stored, three seconds in all: a database that restarts takes one or two
+TRIES = 6  # to handle what is stored, three seconds in all: a database that restarts takes one or two
+STORE_TRIES = 4  # a second in all; then Telegram comes again
 
 
 def read_body(request: HttpRequest, limit: int = BODY_BYTES) -> bytes | None:
@@ -45,7 +47,8 @@ def knows_secret(given: str) -> bool:
 def telegram_webhook(request: HttpRequest) -> HttpResponse:
     """200 stored or known; 401 bad secret, before the body is read; 400, 413, 503 as the contract says."""
     try:
-        if not knows_secret(request.headers.get("X-Telegram-Bot-Api-Secret-Token", "")):
+        given = request.headers.get("X-Telegram-Bot-Api-Secret-Token", "")
+        if not through_a_restart(lambda: knows_secret(given), tries=STORE_TRIES):
             return HttpResponse(status=401)
         raw = read_body(request)
         if raw is None:
@@ -53,7 +56,8 @@ def telegram_webhook(request: HttpRequest) -> HttpResponse:
         body = json.loads(raw)
         if probe.is_probe(body):
             return JsonResponse(probe.answer(body))
-        update = inbox.store(bot_id(), body) or inbox.unhandled(bot_id(), body)
+        keep = lambda: inbox.store(bot_id(), body) or inbox.unhandled(bot_id(), body)  # noqa: E731
+        update = through_a_restart(keep, tries=STORE_TRIES)
     except (NotAnUpdate, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         return HttpResponse(status=400)
     except DatabaseError:

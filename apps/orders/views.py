@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from apps.bot.views import read_body
+from apps.base.sql import through_a_restart
+from apps.bot.views import STORE_TRIES, read_body
 from apps.orders.gateways.base import Refused
 from apps.orders.services import events
 
@@ -24,7 +25,7 @@ def payment_webhook(request: HttpRequest, gateway: str) -> HttpResponse:
     if raw is None:
         return HttpResponse(status=413)
     try:
-        events.receive(gateway, request.headers, raw)
+        through_a_restart(lambda: events.receive(gateway, request.headers, raw), tries=STORE_TRIES)
     except KeyError:
         return HttpResponse(status=404)
     except Refused as refusal:

@@ -91,7 +91,26 @@ def test_what_cannot_be_stored_is_503(shop: Shop, monkeypatch: pytest.MonkeyPatc
         raise OperationalError("no database")
 
     monkeypatch.setattr("apps.bot.views.inbox.store", broken)
+    monkeypatch.setattr("apps.base.sql.RECONNECT", 0.0)
+    monkeypatch.setattr("apps.base.sql.connection.close", lambda: None)  # the test's own
     assert shop.post_update(START).status_code == 503
+
+
+def test_a_dead_connection_is_not_telegrams_business(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every thread has one after the database restarted: each would cost the buyer another wait of Telegram's."""
+    tries, store = [], inbox.store
+
+    def stumbles(*args: Any) -> Any:
+        tries.append(args)
+        if len(tries) < 3:
+            raise OperationalError("the connection is closed")
+        return store(*args)
+
+    monkeypatch.setattr("apps.bot.views.inbox.store", stumbles)
+    monkeypatch.setattr("apps.base.sql.RECONNECT", 0.0)
+    monkeypatch.setattr("apps.base.sql.connection.close", lambda: None)
+    assert shop.post_update(START).status_code == 200
+    assert InboundUpdate.objects.get().handled_at is not None
 
 
 @pytest.mark.parametrize("kind", ["edited_message", "channel_post", "poll", "inline_query", "something_new"])
