@@ -171,8 +171,12 @@ class Failover:
                 self._stop_polling()
 
     async def _let_web_start(self, client: httpx.AsyncClient) -> None:
-        """We may be up before the web process: a webhook that fails only because of that must not cost five minutes."""
+        """We may be up before the web process: a webhook that fails only because of that must not cost five minutes. When the
+        leader before us polled, nobody is left without an ear meanwhile: the first look decides."""
         until = time.monotonic() + STARTING
+        with suppress(DatabaseError):
+            if await in_thread(mode_now) == "polling":
+                return
         while self.choice.possible and time.monotonic() < until:
             with suppress(DatabaseError):
                 if await probe_webhook(client):

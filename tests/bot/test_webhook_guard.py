@@ -170,6 +170,23 @@ def test_what_was_closed_too_early_is_told_anew(leader: failover.Failover) -> No
     assert states("telegram.token") == ["resolved", "open"]
 
 
+def test_a_leader_that_dies_while_we_poll_is_followed_at_once(
+    leader: failover.Failover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The webhook is down, and waiting for it would leave nobody to hear the buyers."""
+
+    async def down(client: Any) -> bool:
+        raise AssertionError("it waits")
+
+    monkeypatch.setattr(failover, "probe_webhook", down)
+    failover.note_mode("polling")
+    with pytest.raises(StopIteration):
+        leader._let_web_start(None).send(None)  # type: ignore[arg-type]
+    failover.note_mode("webhook")
+    with pytest.raises(AssertionError, match="it waits"):
+        leader._let_web_start(None).send(None)  # type: ignore[arg-type]
+
+
 def test_a_webhook_set_while_we_poll_is_deleted_and_told(leader: failover.Failover) -> None:
     leader.choice.want("polling")
     failover.MODE.set("polling", actor="test")
