@@ -113,9 +113,9 @@ class Poller:
         last = time.monotonic()
         while not self._over.wait(0.3):
             ask = "curl -s -m 2 -o /dev/null -w '%{http_code}' -X POST -d x --unix-socket /run/autoorder/web.sock http://localhost/telegram/webhook/"
-            if self.proof.machine.sh(ask, check=False).stdout == "401":  # our own answer: it read the secret
-                last = time.monotonic()
-            self.longest = max(self.longest, time.monotonic() - last)
+            answered = self.proof.machine.sh(ask, check=False).stdout == "401"  # our own answer: it read the secret
+            self.longest = max(self.longest, time.monotonic() - last)  # one that had to wait counts as well
+            last = time.monotonic() if answered else last
 
     def __enter__(self) -> Poller:
         self._thread.start()
