@@ -101,14 +101,11 @@ def test_a_second_run_says_so(standing: Live) -> None:
     assert second.stderr.strip() == "The shop already runs from this folder. Stop it first (Ctrl-C in its window)."
 
 
-def test_a_second_start_is_quick_and_keeps_everything(new_shop: Live) -> None:
+def test_a_second_start_keeps_everything(new_shop: Live) -> None:
     shop = new_shop
     assert "First login: owner" in shop.said
     shop.stop()
-    started = time.monotonic()
-    shop.start(again=True)
-    took = time.monotonic() - started
-    assert took < 10, "under 5 s is measured by make bench"
+    shop.start(again=True)  # how quick is measured by make bench
     assert shop.said.count("First login") == 1
 
 
