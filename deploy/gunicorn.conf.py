@@ -11,6 +11,7 @@ from apps.base.tether import die_with_parent
 
 gc.disable()  # nothing that a start loads is garbage, and looking for some takes a quarter of it
 socket_file = os.environ.get("AUTOORDER_WEB_SOCKET")  # production: nginx stands before it
+# for whoever starts gunicorn by hand: `up` and systemd pass a socket on (LISTEN_FDS), which comes before it
 bind = (
     f"unix:{socket_file}" if socket_file else f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 )

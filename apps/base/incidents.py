@@ -76,13 +76,18 @@ class Incident(Claimable):
         return self.muted_until is not None and now < self.muted_until
 
 
+def open_incidents() -> models.QuerySet[Incident]:
+    """All that are not over, taken ones too."""
+    return Incident.objects.exclude(state=Incident.State.RESOLVED)
+
+
 def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any) -> None:
     """Open the incident `key` and have people told; while it is open, only count.
 
     `needs_hand=False`: something to know, told once and then over.
     """
     log.error("incident", extra={"action": "incident", "key": key})
-    unresolved = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key)
+    unresolved = open_incidents().filter(key=key)
     if unresolved.update(times=F("times") + 1, last_at=ShopNow()):
         return
     over = {} if needs_hand else {"state": Incident.State.RESOLVED, "resolved_at": shop_now()}
@@ -97,7 +102,7 @@ def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any)
 def keep_incident(key: str, text: str, **data: Any) -> None:
     """`raise_incident` for a state that is looked at again and again: while it is open nothing is written, and when somebody
     closed it too early it is told anew."""
-    if not Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key).exists():
+    if not open_incidents().filter(key=key).exists():
         raise_incident(key, text, **data)
 
 
@@ -109,7 +114,7 @@ def _muted_until(key: str) -> datetime | None:
 
 def resolve_incident(key: str, *, actor: str = "shop") -> None:
     """Close it and have those told who heard of it; no row, nothing to close."""
-    for incident in Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key):
+    for incident in open_incidents().filter(key=key):
         _move(incident, Incident.State.RESOLVED, actor, resolved_at=ShopNow(), next_at=ShopNow())
         ring(Incident.BELL, incident.pk)
 
@@ -128,7 +133,7 @@ def mute_incident(pk: Any, *, actor: str) -> bool:
             return False
         until = shop_now() + MUTED
         Incident.objects.filter(pk=pk).update(muted_until=until)
-        open_now = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key=key)
+        open_now = open_incidents().filter(key=key)
         open_now.update(muted_until=until, next_at=until)
         audit.append("incident.muted", f"incident:{key}", actor=actor, until=str(until))
         return True

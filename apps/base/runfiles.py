@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 
+def boot_id() -> str:
+    """Another one each time this machine is switched on, and on every machine (random(4))."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def replace_file(path: Path, content: str | bytes, *, mode: int = 0o640) -> None:
     """Put `content` at `path` in one step, its folder too: whoever reads finds the old or the new, whole. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ from django.db.models.expressions import DatabaseDefault
 Row = TypeVar("Row", bound=models.Model)
 Result = TypeVar("Result")
 
-
 RECONNECT = 0.3  # seconds before the third try; each later one waits as much longer
 
 
@@ -24,15 +23,16 @@ def through_a_restart(job: Callable[[], Result], *, tries: int) -> Result:
     """Do it, again at once on a fresh connection (a restart leaves every thread a dead one), then after growing moments while the
     database restarts. For what may be done twice. Raises OperationalError or InterfaceError after the last try.
     """
-    for number in range(tries):
+    failed = 0
+    while True:
         try:
             return job()
         except (OperationalError, InterfaceError):
             connection.close()
-            if number == tries - 1:
+            failed += 1
+            if failed == tries:
                 raise
-            time.sleep(RECONNECT * number)
-    raise AssertionError("no tries")
+            time.sleep(RECONNECT * (failed - 1))
 
 
 def insert_row(row: models.Model) -> bool:

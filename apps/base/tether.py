@@ -58,8 +58,10 @@ def main(argv: list[str]) -> None:
     if argv[:1] == ["--signal"]:
         sig, argv = signal.Signals[argv[1]], argv[2:]
     die_with_parent(sig)
-    take_door(wanted=argv[:1] == ["--door"])
-    argv = argv[1:] if argv[:1] == ["--door"] else argv
+    wanted = argv[:1] == ["--door"]
+    take_door(wanted=wanted)
+    if wanted:
+        argv = argv[1:]
     if argv[:1] == ["--as"]:
         wait_before_start(argv[1], where_lives_are_counted())
         argv = argv[2:]

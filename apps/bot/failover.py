@@ -233,13 +233,13 @@ class Failover:
         await self._note_token(outcome)
         if outcome.verdict is Verdict.SENT:
             self._deaf_since = None
-            await in_thread(lambda: resolve_incident("telegram.deaf"))
+            await self._show("telegram.deaf", "telegram_deaf", there=False)
             return
         self._deaf_since = now if self._deaf_since is None else self._deaf_since
         said_no = outcome.verdict in (Verdict.REVOKED, Verdict.REFUSED, Verdict.BLOCKED)
         self._again_at[mode] = now + max(LOOK if said_no else 0.0, outcome.retry_after)
         if now - self._deaf_since >= DEAF and self.telegram.silent_for() == 0:
-            await in_thread(lambda: keep_incident("telegram.deaf", "telegram_deaf", said=outcome.said))
+            await self._show("telegram.deaf", "telegram_deaf", there=True, said=outcome.said)
 
     async def _apply(self, mode: str) -> Outcome:
         """Switch; when Telegram refused or could not be asked, what was open stays open."""
@@ -285,15 +285,13 @@ class Failover:
         if outcome.verdict is not Verdict.SENT or not self._applied:
             return
         found, ours = outcome.result, webhook_url() if self._applied == "webhook" else ""
-        strange = found.get("url", "") != ours
-        if (
-            strange and found.get("url") != webhook_url()
-        ):  # while we poll, our own is one that was asked for and came late
+        url = found.get("url", "")
+        if url not in (ours, webhook_url()):  # while we poll, our own is one that was asked for and came late
             self._strange_at = now
-            await in_thread(lambda: keep_incident("telegram.webhook", "webhook_hijacked"))
+            await self._show("telegram.webhook", "webhook_hijacked", there=True)
         elif now - self._strange_at >= CLEAN:
-            await in_thread(lambda: resolve_incident("telegram.webhook"))
-        if strange:
+            await self._show("telegram.webhook", "webhook_hijacked", there=False)
+        if url != ours:
             await (
                 self._set_webhook()
                 if ours
@@ -309,33 +307,27 @@ class Failover:
     async def _note_reach(self) -> None:
         """Tell when no call has been answered for a while, by whichever address, and when one is again."""
         silent = self.telegram.silent_for()
-        if silent == 0:
-            await in_thread(lambda: resolve_incident("telegram.unreachable"))
-        elif silent >= UNREACHABLE:
-            await in_thread(lambda: keep_incident("telegram.unreachable", "telegram_unreachable"))
+        if silent == 0 or silent >= UNREACHABLE:
+            await self._show("telegram.unreachable", "telegram_unreachable", there=silent > 0)
 
     async def _note_rival(self) -> None:
         """Tell when somebody else polls with our token, and when nobody has for a while."""
         there = self._rival.is_there(time.monotonic())
-        if there:
-            await in_thread(lambda: keep_incident("telegram.rival", "token_shared"))
-        elif there is False:
-            await in_thread(lambda: resolve_incident("telegram.rival"))
+        if there is not None:
+            await self._show("telegram.rival", "token_shared", there=there)
 
     async def _note_token(self, outcome: Outcome) -> None:
         """Tell when the token stops working, and when it works again."""
-        if outcome.verdict is Verdict.SENT:
-            await in_thread(lambda: resolve_incident("telegram.token"))
-        elif outcome.verdict is Verdict.REVOKED:
-            await in_thread(lambda: keep_incident("telegram.token", "token_revoked"))
+        if outcome.verdict in (Verdict.SENT, Verdict.REVOKED):
+            await self._show("telegram.token", "token_revoked", there=outcome.verdict is Verdict.REVOKED)
 
     async def _tell(self, mode: str) -> None:
-        if self.choice.wanted != "auto" or not self.choice.possible:
-            await in_thread(lambda: resolve_incident("telegram.mode"))
-        elif mode == "polling":
-            await in_thread(lambda: keep_incident("telegram.mode", "webhook_down"))
-        else:
-            await in_thread(lambda: resolve_incident("telegram.mode"))
+        fell = mode == "polling" and self.choice.wanted == "auto" and self.choice.possible
+        await self._show("telegram.mode", "webhook_down", there=fell)
+
+    async def _show(self, key: str, text: str, *, there: bool, **data: Any) -> None:
+        """People are told of it while it is there, and once when it is over."""
+        await in_thread(lambda: keep_incident(key, text, **data) if there else resolve_incident(key))
 
     def _stop_polling(self) -> None:
         if self._polling is not None:

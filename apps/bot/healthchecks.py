@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connection
 
 from apps.base.health import Figures, ServiceWarning, health_check
-from apps.base.incidents import Incident
+from apps.base.incidents import open_incidents
 from apps.bot.models import OutboundMessage
 
 LATE = 60.0  # seconds
@@ -52,6 +52,6 @@ def given_up() -> Figures:
 @health_check("telegram")
 def telegram() -> None:
     """What the bot process said about token, webhook and the way in."""
-    troubles = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(key__startswith="telegram.")
+    troubles = open_incidents().filter(key__startswith="telegram.")
     if keys := sorted(troubles.values_list("key", flat=True)):
         raise ServiceWarning(f"open: {', '.join(keys)}")

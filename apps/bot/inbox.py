@@ -90,9 +90,9 @@ def handle(chat_id: Any, mine: InboundUpdate | None = None) -> dict[str, Any] | 
 
 
 def handle_surely(chat_id: Any, mine: InboundUpdate | None = None, *, tries: int) -> dict[str, Any] | None:
-    """`handle`, again after a moment when the database went away under it: a restart costs a second, not the clock's ten.
+    """`handle`, through a restart of the database, which then costs a second, not the clock's ten.
 
-    Raises OperationalError after the last try; the row is still due, and the clock rings it.
+    Raises as `through_a_restart`; the row is still due, and the clock rings it.
     """
     return through_a_restart(lambda: handle(chat_id, mine), tries=tries)
 

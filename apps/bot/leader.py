@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -24,6 +23,7 @@ from apps.base.credentials import adopt_environment, credential
 from apps.base.heartbeats import beat, leave
 from apps.base.queue.bells import OUTBOX_CHANNEL
 from apps.base.queue.ticker import run_clock
+from apps.base.runfiles import boot_id
 from apps.base.threads import in_thread
 from apps.bot.client import Telegram
 from apps.bot.failover import Failover
@@ -34,7 +34,6 @@ from apps.bot.sender.loop import Sender, shop_telegram
 
 log = logging.getLogger(__name__)
 
-BOOT = Path("/proc/sys/kernel/random/boot_id")
 RENEW = 3.0
 MARGIN = 2.0  # seconds before the lease's end after which nothing is sent any more
 BEAT = 5.0
@@ -116,7 +115,7 @@ class BotProcess:
 
     def _place(self) -> str:
         """This machine since it was switched on, and the folder: a server made as a copy of another has its name too."""
-        return f"{BOOT.read_text().strip()}:{settings.SHOP_FOLDER}"[-120:]
+        return f"{boot_id()}:{settings.SHOP_FOLDER}"[-120:]
 
     def _alone(self) -> bool:
         if self._lock_file is None:

@@ -10,7 +10,7 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from apps.base.clock import shop_now
-from apps.base.incidents import Incident
+from apps.base.incidents import Incident, open_incidents
 from apps.base.stored import Setting
 from apps.bot.synthetic import without_synthetic
 from apps.ops.alerts import tell_report
@@ -79,6 +79,6 @@ def about_machine(upto: datetime) -> dict[str, Any]:
     )
     return {
         "incidents": day.count(),
-        "still_open": list(Incident.objects.exclude(state=Incident.State.RESOLVED).order_by("opened_at")[:SHOWN]),
+        "still_open": list(open_incidents().order_by("opened_at")[:SHOWN]),
         "drills_due": sorted(set(REGISTRY) - fresh),
     }  # fmt: skip

@@ -11,7 +11,7 @@ from itertools import islice
 
 from apps.base.clock import shop_now
 from apps.base.health import examine
-from apps.base.incidents import Incident, raise_incident, resolve_incident
+from apps.base.incidents import open_incidents, raise_incident, resolve_incident
 from apps.ops.models import Routine
 from apps.orders.invariants import late_goods
 
@@ -52,8 +52,7 @@ class Watched:
 def look_around(routine: Routine, *, apart: bool = True) -> datetime:
     """One look at every check; what each was like is kept in the routine's memory."""
     memory: dict[str, dict[str, object]] = {}
-
-    still_open = set(Incident.objects.exclude(state=Incident.State.RESOLVED).values_list("key", flat=True))
+    still_open = set(open_incidents().values_list("key", flat=True))
 
     def judge(name: str, key: str, level: int, **limits: int) -> str:
         watched = Watched(**routine.memory.get(name, {}))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from apps.base.runfiles import replace_file
+from apps.base.runfiles import boot_id, replace_file
 
 LEAP = 10.0  # seconds between two looks, or by which the clock was moved, that are no silence of anybody's
 SETTLE = 20.0  # seconds after a leap in which nobody counts as silent
@@ -46,7 +46,7 @@ class Roll:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.known: dict[str, int] = {}
-        self._boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        self._boot = boot_id()
         if path is not None:
             with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
                 told = json.loads(path.read_text())

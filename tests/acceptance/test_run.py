@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -107,6 +108,8 @@ def test_a_second_start_keeps_everything(new_shop: Live) -> None:
     shop.stop()
     shop.start(again=True)  # how quick is measured by make bench
     assert shop.said.count("First login") == 1
+    lives = json.loads((shop.shop_folder / "run/web.start").read_text())["short_lives"]
+    assert lives == 0, "who stopped it by hand waits for no growing pause"
 
 
 def test_commands_work_while_it_runs_and_while_it_is_stopped(shop: Live) -> None:

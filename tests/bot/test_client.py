@@ -150,13 +150,11 @@ async def outcomes() -> list[Verdict]:
 
 
 def test_real_sockets_mean_the_same() -> None:
-
     assert asyncio.run(outcomes()) == [Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.UNKNOWN]
 
 
 def test_many_failures_at_once_turn_to_the_next_url_once() -> None:
     """With two URLs an even number of failures would otherwise come back to the dead one."""
-
     from apps.bot.client import Telegram
 
     async def both() -> int:
@@ -182,12 +180,10 @@ class Scripted:
         return Outcome(self.verdicts.get(method, Verdict.SENT), result={"url": "x"})
 
     async def call(self, method: str, params: Any, **more: Any) -> Any:
-
         await asyncio.sleep(60)
 
 
 def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-
     from apps.bot import failover
 
     settings.PUBLIC_URL, settings.TELEGRAM_MODE = "https://toko.example", "auto"

@@ -337,29 +337,6 @@ class TestDeaths:
         assert "berhenti 199 kali lagi" in told[1]
         assert len(told) == 2
 
-    @pytest.mark.parametrize(("status", "works"), [(200, True), (401, False), (404, False), (500, None)])
-    def test_it_knows_whether_its_token_is_taken(
-        self, listener: Listener, monkeypatch: pytest.MonkeyPatch, status: int, works: bool | None
-    ) -> None:
-        """Another bot took over, and nobody told the second server."""
-        listener.status = status
-        for name, value in (
-            ("OWNER_BOT_TOKEN", "7:owner"),
-            ("OWNER_CHAT_IDS", "700"),
-            ("OWNER_API_URL", listener.address),
-        ):
-            monkeypatch.setenv(name, value)
-        assert outside.token_works() is works
-        told: list[str] = []
-
-        def rest(seconds: float) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(observe, "answers", lambda address: True)
-        with pytest.raises(KeyboardInterrupt):
-            observe.run("https://toko.example", tell=lambda text: told.append(text) or "mail", rest=rest)
-        assert told == ([observe.REFUSED_HERE] if works is False else [])
-
     def test_what_nobody_took_is_brought_again(self, tmp_path: Path) -> None:
         answers = iter(["", "", "telegram"])
         told: list[str] = []

@@ -211,7 +211,7 @@ class Chaos:
             )  # noqa: S603
         try:
             self.shop.wait((place / "run/beats/bot").exists, "the standby", 30)
-            before, epoch = self._leader(), self._epoch()
+            before = self._leader()
             self._pause("bot")
             began = time.monotonic()
             self.shop.wait(lambda: self._leader() != before, "another leader", 60)
@@ -220,7 +220,7 @@ class Chaos:
             self.play.keep(at_most("standby", f"the standby leads within {TAKEN_OVER:g} s", took, TAKEN_OVER))
             self.play.keep(at_most("standby serves", "and answers within 5 s", self._answered(), 5.0))
             time.sleep(6)  # two who lead in turn would each have taken it from the other by now
-            taken = self._epoch() - epoch
+            taken = self._leader()[1] - before[1]
             self.play.keep(exactly("one leader", "one leader: the lease was taken once", taken, 1))
         finally:
             standby.send_signal(signal.SIGTERM)
@@ -229,13 +229,10 @@ class Chaos:
             standby.kill()
         self._answered()
 
-    def _leader(self) -> str:
-        rows = self.shop.sql("SELECT holder || ' ' || epoch FROM base_lease WHERE name = 'bot'")
-        return str(rows[0][0]) if rows else ""
-
-    def _epoch(self) -> int:
-        epoch: int = self.shop.sql("SELECT epoch FROM base_lease WHERE name = 'bot'")[0][0]
-        return epoch
+    def _leader(self) -> tuple[str, int]:
+        """Who leads, and how often the lease has been taken."""
+        found: tuple[str, int] = self.shop.sql("SELECT holder, epoch FROM base_lease WHERE name = 'bot'")[0]
+        return found
 
     def _refuse_stale(self) -> None:
         rounds = self.play.count(STALE, 50)

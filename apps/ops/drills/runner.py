@@ -17,7 +17,7 @@ from django.db import connection
 
 from apps.base.clock import shop_now
 from apps.base.environment import ROOT
-from apps.base.incidents import Incident
+from apps.base.incidents import open_incidents
 from apps.ops.drills.measures import Measure
 from apps.ops.drills.report import Report
 
@@ -79,7 +79,7 @@ def refuse_where_it_would_hurt() -> None:
     disk = shutil.disk_usage(drills_folder()).free
     if disk < FREE_DISK:
         raise RefusesToDrill(f"Only {disk / 2**30:.1f} GB of disk are free, a drill needs {FREE_DISK // 2**30} GB.")
-    still_open = Incident.objects.exclude(state=Incident.State.RESOLVED).order_by("opened_at").first()
+    still_open = open_incidents().order_by("opened_at").first()
     if still_open is not None:
         raise RefusesToDrill(
             f"An incident is open ({still_open.key}): end it first (its button Selesai, or Gangguan in the dashboard)."
