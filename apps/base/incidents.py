@@ -54,7 +54,7 @@ class Incident(Claimable):
     times = models.PositiveIntegerField("kali", default=1)
     opened_at = models.DateTimeField("mulai", db_default=ShopNow())
     last_at = models.DateTimeField("terakhir", db_default=ShopNow())
-    resolved_at = models.DateTimeField("selesai", null=True, blank=True)
+    resolved_at = models.DateTimeField("selesai", null=True, blank=True)  # none, though resolved: it went on as another
     muted_until = models.DateTimeField("dibisukan sampai", null=True, blank=True)
     told = models.PositiveSmallIntegerField("kali dikabarkan", default=0)  # the alert itself, then reminders
 
@@ -103,6 +103,16 @@ def keep_incident(key: str, text: str, **data: Any) -> None:
     """`raise_incident` for a state that is looked at again and again: while it is open nothing is written, and when somebody
     closed it too early it is told anew."""
     if not open_incidents().filter(key=key).exists():
+        raise_incident(key, text, **data)
+
+
+def replace_incident(key: str, text: str, **data: Any) -> None:
+    """What is open under `key` has become worse: told anew, also when somebody has it in hand, with nobody hearing that the lesser
+    one was over. Muted stays muted."""
+    with transaction.atomic():
+        open_incidents().filter(key=key).update(
+            state=Incident.State.RESOLVED, next_at=None
+        )  # no `resolved_at`: it goes on
         raise_incident(key, text, **data)
 
 
@@ -165,7 +175,8 @@ def _tend(incident: Incident) -> datetime | None:
         if incident.resolved_at is not None and incident.resolved_at > incident.opened_at:
             return now  # that it is over is a telling of its own, with a task's whole time
     elif incident.state == Incident.State.RESOLVED:
-        tell(incident, "resolved")
+        if incident.resolved_at is not None:
+            tell(incident, "resolved")
     elif incident.state == Incident.State.OPEN and now >= _next_word(incident):
         tell(incident, "reminder")
         Incident.objects.filter(pk=incident.pk).update(told=F("told") + 1)
@@ -178,7 +189,7 @@ def _while_muted(incident: Incident, tell: Callable[[Incident, str], None]) -> d
     """Only that it is over is told, to those who heard that it began."""
     if incident.state != Incident.State.RESOLVED:
         return incident.muted_until
-    if incident.told:
+    if incident.told and incident.resolved_at is not None:
         tell(incident, "resolved")
     return None
 

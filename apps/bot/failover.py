@@ -26,6 +26,7 @@ from apps.bot.choice import PATIENCE, Choice
 from apps.bot.client import Outcome, Telegram, Verdict
 from apps.bot.models import InboundUpdate
 from apps.bot.poller import ALLOWED, Poller
+from apps.bot.profile import note_profile
 from apps.bot.rival import Rival
 from apps.bot.synthetic import FIRST_UPDATE
 
@@ -40,6 +41,7 @@ LOOK = 10.0
 SOON = 3.0  # seconds to the next look while something is wrong
 STARTING = 15.0  # seconds the web process is given at our own start
 INFO = 60.0  # seconds between two looks at getWebhookInfo while we poll; each look asks it while a webhook is open
+PROFILE = 60.0  # seconds between two looks at what the bot is called
 CLEAN = 600.0  # seconds without a strange webhook until that is over
 DEAF = 60.0  # seconds in which no way in could be opened after which people are told
 UNREACHABLE = 60.0  # seconds without any answer from Telegram after which people are told
@@ -150,7 +152,7 @@ class Failover:
         self._set_as: Webhook | None = None
         self._rival = Rival()
         self._polling: asyncio.Task[None] | None = None
-        self._info_at = time.monotonic()
+        self._info_at = self._profile_at = time.monotonic()
         self._refused_until = 0.0  # Telegram did not take our webhook: it counts as failing until then
         self._deaf_since: float | None = None  # since when the way in that is wanted could not be opened
         self._again_at: dict[str, float] = {}  # mode → when Telegram may be asked again to open it
@@ -218,6 +220,8 @@ class Failover:
         pushed = self._applied == "webhook"
         if now - self._info_at >= (0 if pushed or self.telegram.silent_for() else INFO):
             await self._check_webhook()
+        if now - self._profile_at >= PROFILE and not self.telegram.silent_for():
+            await self._check_profile()
         await self._note_rival()
         await self._note_reach()  # at the end: the first look has made a call by then
 
@@ -303,6 +307,13 @@ class Failover:
         if wanted and found.get("ip_address") not in (None, wanted):
             log.warning("Telegram keeps an old address", extra={"action": "old_address"})
             await in_thread(lambda: move_webhook(wanted, actor="shop"))
+
+    async def _check_profile(self) -> None:
+        """Whether somebody has renamed the bot: a thief of the token may, and so may the owner."""
+        self._profile_at = time.monotonic()
+        outcome = await self.telegram.try_call("getMe", {})
+        if outcome.verdict is Verdict.SENT:
+            await in_thread(lambda: note_profile(outcome.result))
 
     async def _note_reach(self) -> None:
         """Tell when no call has been answered for a while, by whichever address, and when one is again."""

@@ -11,7 +11,7 @@ from itertools import islice
 
 from apps.base.clock import shop_now
 from apps.base.health import examine
-from apps.base.incidents import open_incidents, raise_incident, resolve_incident
+from apps.base.incidents import open_incidents, raise_incident, replace_incident, resolve_incident
 from apps.ops.models import Routine
 from apps.orders.invariants import late_goods
 
@@ -27,25 +27,32 @@ TOLD_ELSEWHERE = {"buyer", "telegram", "gateway", "goods", "promises", "given up
 
 @dataclass
 class Watched:
-    """The rule for one check, without clock or database: feed it looks, it says what to do."""
+    """The rule for one check, without clock or database: feed it looks, it says what to do.
+
+    After people were told that something needs a look, three looks in a row that fail are told anew.
+    """
 
     bad: int = 0
     well: int = 0
-    told: bool = False
+    told: int = 0  # the level that people were told of
 
     def see(self, level: int, *, enough: int = ENOUGH, well: int = WELL) -> str:
-        """`level`: 0 well, 1 needs a look, 2 does not work. Returns raise, resolve or nothing."""
+        """`level`: 0 well, 1 needs a look, 2 does not work. Returns raise, worsen, resolve or nothing."""
         if level == 0:
             self.bad, self.well = 0, self.well + 1
             if self.told and self.well >= well:
-                self.told = False
+                self.told = 0
                 return "resolve"
             return ""
         self.well = 0
-        self.bad = min(ENOUGH, self.bad + WEIGHTS[level])
+        most = 2 * ENOUGH if 0 < self.told < level else ENOUGH
+        self.bad = min(most, self.bad + WEIGHTS[level])
         if not self.told and self.bad >= enough:
-            self.told = True
+            self.told = level
             return "raise"
+        if self.bad == 2 * ENOUGH:
+            self.told = level
+            return "worsen"
         return ""
 
 
@@ -70,6 +77,8 @@ def look_around(routine: Routine, *, apart: bool = True) -> datetime:
         verdict = judge(finding.name, key, finding.level)
         if verdict == "raise":
             raise_incident(key, "health", check=finding.name, says=finding.says)
+        elif verdict == "worsen":
+            replace_incident(key, "health", check=finding.name, says=finding.says)
         elif verdict == "resolve":
             resolve_incident(key)
     # what is paid and not with its buyer is told at the first look: it has waited for 60 s already

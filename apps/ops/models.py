@@ -18,7 +18,7 @@ class DrillReport(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField("latihan", max_length=40)
     passed = models.BooleanField("lulus")
-    planted = models.CharField("kesalahan yang ditanam", max_length=40, blank=True, default="")
+    planted = models.CharField("kesalahan yang ditanam", max_length=250, blank=True, default="")
     started_at = models.DateTimeField("mulai")
     ended_at = models.DateTimeField("selesai")
     text = models.TextField("isi")  # the JSON that was signed, to the letter

@@ -29,6 +29,7 @@ class Telegram:
         self.silent = self.park = 0.0
         self.refuses = False
         self.info: dict[str, Any] = {}
+        self.me = {"id": 1, "first_name": "Toko", "username": "toko_bot", "can_join_groups": True}
 
     def silent_for(self) -> float:
         return self.silent
@@ -47,6 +48,8 @@ class Telegram:
             self.url, self.secret, self.address = params["url"], params["secret_token"], params.get("ip_address", "")
         if method == "deleteWebhook":
             self.url = ""
+        if method == "getMe":
+            return Outcome(Verdict.SENT, result=dict(self.me))
         found = {"url": self.url, **self.info, **({"ip_address": self.address} if self.address else {})}
         return Outcome(Verdict.SENT, result=found if method == "getWebhookInfo" else True)
 
@@ -304,3 +307,32 @@ def test_another_who_polls_with_our_token_is_told_and_its_end_too(
     now += rival.GONE
     step(leader, a_minute_later=False)
     assert states("telegram.rival") == ["resolved"]
+
+
+def test_a_bot_that_somebody_renames_is_told_once(leader: failover.Failover) -> None:
+    """A thief of the token may call the shop's bot what he likes."""
+
+    def look() -> Telegram:
+        leader._profile_at = -1e9
+        return step(leader)
+
+    telegram = look()
+    assert "getMe" in telegram.calls
+    telegram.me = {**telegram.me, "has_topics_enabled": False}
+    look()
+    assert states("telegram.profile") == [], "what Telegram adds to its answers is no change of ours"
+    telegram.me["first_name"] = "Toko Murah"
+    look()
+    look()
+    told = Incident.objects.get(key="telegram.profile")
+    assert (told.state, told.data["was"], told.data["now"]) == (
+        "resolved",
+        "Toko (@toko_bot)",
+        "Toko Murah (@toko_bot)",
+    )
+    telegram.me["can_join_groups"] = False
+    look()
+    assert [row.data["renamed"] for row in Incident.objects.order_by("id")] == [True, False]
+    telegram.me = {**telegram.me, "id": 2, "username": "toko_baru_bot"}
+    look()
+    assert Incident.objects.count() == 2, "another bot was put in force by failover bot, which tells it"

@@ -117,15 +117,15 @@ class TestRefusals:
             pass
 
     def test_an_unknown_fault(self, db: Any) -> None:
-        with pytest.raises(UsedWrongly, match="chaos knows these faults: lost, twice, slow, untold, stale"):
-            call_command("drill", "chaos", "--plant", "rain")
+        with pytest.raises(UsedWrongly, match="chaos knows these faults: spared, slow,"):
+            call_command("drill", "chaos", "--plant", "lost,rain")
 
 
 def test_a_copy_that_breaks_is_a_failed_drill(db: Any, monkeypatch: Any) -> None:
     def breaks(play: runner.Play) -> None:
         raise CopyFailed("waited 40 s for the shop")
 
-    monkeypatch.setitem(runner.REGISTRY, "demo", runner.Drill("demo", "It holds.", breaks, ()))
+    monkeypatch.setitem(runner.REGISTRY, "demo", runner.Drill("demo", "It holds.", breaks, {}))
     made = runner.play("demo", seed=1, say=lambda what: None)
     assert not made.passed
     assert made.measures[0].seen == "CopyFailed: waited 40 s for the shop"
@@ -135,7 +135,7 @@ def test_a_copy_that_breaks_in_any_other_way_leaves_a_report_too(db: Any, monkey
     def breaks(play: runner.Play) -> None:
         json.loads("")
 
-    monkeypatch.setitem(runner.REGISTRY, "demo", runner.Drill("demo", "It holds.", breaks, ()))
+    monkeypatch.setitem(runner.REGISTRY, "demo", runner.Drill("demo", "It holds.", breaks, {}))
     made = runner.play("demo", seed=1, say=lambda what: None)
     assert (made.passed, made.measures[0].seen.partition(":")[0]) == (False, "JSONDecodeError")
 
@@ -184,3 +184,12 @@ def test_every_measure_has_words_of_the_owners() -> None:
     assert named - set(MEASURED) == set()
     assert set(MEASURED) - named == set()
     assert set(TITLES) == set(runner.REGISTRY)
+
+
+def test_every_measure_has_a_fault_that_must_break_it() -> None:
+    """That each fault does is played: tests/acceptance/test_drill.py."""
+    broken = set().union(*(broken for drill in runner.REGISTRY.values() for broken in drill.plants.values()))
+    assert set(MEASURED) - broken == {"the drill itself"}, (
+        "which any error breaks: test_a_copy_that_breaks_is_a_failed_drill"
+    )
+    assert broken <= set(MEASURED)

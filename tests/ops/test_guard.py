@@ -10,8 +10,9 @@ import pytest
 
 from apps.base import health, healthchecks
 from apps.base.clock import shop_now
-from apps.base.incidents import Incident, resolve_incident
+from apps.base.incidents import Incident, resolve_incident, take_incident, tend_incident
 from apps.ops import guard
+from apps.ops.certificate import judged as judged_certificate
 from apps.ops.models import Routine
 from apps.ops.routines import ensure_routines, run_routine
 
@@ -38,6 +39,12 @@ def test_a_single_bad_look_is_none() -> None:
 
 def test_it_is_over_after_two_good_looks_and_can_come_again() -> None:
     assert verdicts(2, 2, 2, 0, 2, 0, 0, 2, 2, 2) == ["", "", "raise", "", "", "", "resolve", "", "", "raise"]
+
+
+def test_what_needs_a_look_and_then_fails_is_told_anew_once() -> None:
+    assert verdicts(1, 1, 1, 1, 1, 2, 2, 1, 2, 2, 2, 2, 2) == [*[""] * 4, "raise", *[""] * 5, "worsen", "", ""]
+    assert verdicts(2, 2, 2, 1, 2, 2, 2, 2, 0, 0)[3:] == [*[""] * 6, "resolve"], "it was told as failing already"
+    assert verdicts(1, 1, 1, 1, 1, 2, 2, 2, 1, 2, 2, 2, 0, 0)[8:] == [*[""] * 5, "resolve"]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -183,3 +190,31 @@ def test_what_was_closed_too_early_is_told_again(routine: Routine, monkeypatch: 
     resolve_incident("health.disk", actor="owner")
     assert states(2) == ["resolved"], "it is given time to be true"
     assert states(1) == ["resolved", "open"]
+
+
+def test_a_certificate_that_nobody_renewed_rings_again_before_it_ends(routine: Routine, monkeypatch: Any) -> None:
+    """14 days before its end somebody took it in hand; at 3 days it is still the old one."""
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        "apps.ops.alerts.tell_incident", lambda incident, occasion: told.append((occasion, incident.data["says"][:29]))
+    )
+    certificate = next(check for check in health.REGISTRY if check.name == "certificate")
+
+    def looks(days: float, times: int) -> None:
+        monkeypatch.setattr(certificate, "look", lambda: judged_certificate(days))
+        for _ in range(times):
+            look(routine)
+        for due in Incident.objects.exclude(next_at=None):
+            tend_incident(str(due.pk))
+
+    looks(13, 6)
+    first = Incident.objects.get(key="health.certificate")
+    assert take_incident(first.pk, actor="owner")
+    looks(2, 4)
+    looks(2, 20)
+    assert told == [("opened", "the certificate ends in 13 da"), ("opened", "the certificate ends in 2 day")]
+    Incident.objects.filter(pk=first.pk).update(next_at=shop_now())  # a worker that was just telling puts it back
+    looks(2, 1)
+    assert len(told) == 2, "the lesser one is not over"
+    looks(60, 2)
+    assert told[2:] == [("resolved", "the certificate ends in 2 day")]

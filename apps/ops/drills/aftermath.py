@@ -13,6 +13,7 @@ from apps.ops.drills.measures import Measure, all_within, at_most, exactly
 
 OWNER = 700  # the sandbox's owner
 DRAIN = 240.0  # seconds: an unknown message waits 60 s before it goes again
+LATE_GOODS = 20.0  # seconds after it in which the last goods may come
 LATE_BOOKS = 60.0  # seconds in which what is only late may still arrive
 UNIT = re.compile(r"^<code>(.+)</code>$", re.M)  # its parts, one by one, stand behind their names
 WAITING = """
@@ -37,15 +38,20 @@ class Aftermath:
         """Until no work is in hand and all goods are there; what never comes is measured, not waited for."""
         with suppress(CopyFailed):
             self.shop.wait(lambda: self.shop.sql(WAITING) == [(0,)], "no work in hand", DRAIN)
-        for user in self.paid:
-            self._heard[user] = self._texts(user)
-        late = [user for user, number in self.paid.items() if not self._units(user, number)]
-        for user in late:
-            with suppress(CopyFailed):
-                self.shop.goods(user, self.paid[user], 20)
-            self._heard[user] = self._texts(user)
+        with suppress(CopyFailed):
+            self.shop.wait(lambda: not self._late(), "the last goods", LATE_GOODS)
+
+    def _late(self) -> list[int]:
+        """Buyers whose goods have not come yet."""
+        self._listen()
+        return [user for user, number in self.paid.items() if not self._units(user, number)]
+
+    def _listen(self) -> None:
+        """What every buyer has by now."""
+        self._heard = {user: self._texts(user) for user in self.paid}
 
     def measures(self, *, kills: int) -> Iterable[Measure]:
+        self._listen()
         units = [self._units(user, number) for user, number in self.paid.items()]
         yield exactly("in hand", "no job is left behind", self.shop.sql(WAITING)[0][0], 0)
         yield exactly("given up", "no job was given up", self.shop.sql(GIVEN_UP)[0][0], 0)

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from apps.base.environment import ROOT
+from apps.ops.drills import planted
 from apps.ops.drills.aftermath import OWNER, Aftermath
 from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
 from apps.ops.drills.crowd import PRODUCT, Crowd
@@ -30,18 +30,10 @@ UNHUNG = 45.0  # seconds after SIGSTOP or a stalled database
 TOLD = 60.0  # seconds until owner and operators hear of the first death
 TAKEN_OVER = 20.0  # seconds until a standby on another host leads
 STALL = 15.0  # seconds the database stands still
+IMPATIENT = 15.0  # seconds a buyer waits for an answer where one is planted never to come
 VICTIMS = ("web", "worker", "web/0", "worker/0", "bot", "worker/1", "postgres", "watch", "worker/3", "worker/5")
 PROCESSES = {"web", "bot", "worker", "watch", "postgres"}
 WATCHED = ("web", "worker", "bot", "watch", "postgres")  # deaths that people are told of
-LOSE_SOME = """
-CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF NEW.kind = 'goods' AND random() < 0.3 THEN RETURN NULL; END IF; RETURN NEW; END $$;
-CREATE TRIGGER lose_some BEFORE INSERT ON bot_outboundmessage FOR EACH ROW EXECUTE FUNCTION lose_some();
-"""
-SELL_TWICE = """
-UPDATE orders_seat SET state = 'sold', line_id = (SELECT line_id FROM orders_seat WHERE state = 'sold' LIMIT 1)
-WHERE id = (SELECT id FROM orders_seat WHERE state = 'available' LIMIT 1)
-"""
 
 
 class Chaos:
@@ -64,7 +56,10 @@ class Chaos:
         try:
             self._prepare()
             crowd = Crowd(self.shop, buyers=3, per_second=20)
-            crowd.begin()
+            if self.play.planted("mute"):
+                crowd.patience = IMPATIENT
+            if not self.play.planted("idle"):
+                crowd.begin()
             try:
                 self._kill_and_kill()
                 self._stop_what_hangs()
@@ -82,9 +77,10 @@ class Chaos:
         self.shop.add_stock("spotify", 3000)
         self.shop.insist("users", id=OWNER, name="Tono")
         self.shop.insist("say", user=OWNER, text="/start")  # a bot may not write first
-        if self.play.planted == "lost":
-            self.shop.sql(LOSE_SOME)
-        if self.play.planted == "untold":
+        for name in ("lost", "mute"):
+            if self.play.planted(name):
+                planted.plant(self.shop, f"chaos.{name}")
+        if self.play.planted("untold"):
             self.shop.insist("block", user=OWNER, blocked=True)
         time.sleep(5)  # watch must have seen who runs
 
@@ -97,11 +93,12 @@ class Chaos:
             victim = VICTIMS[n % len(VICTIMS)]
             self._wait_for_all()
             time.sleep(self.play.dice.uniform(0.3, 1.2))
-            self.kills += self.shop.wait(partial(self.shop.kill, victim), f"a {victim} to kill")
+            if n or not self.play.planted("spared"):
+                self.kills += self.shop.wait(partial(self.shop.kill, victim), f"a {victim} to kill")
             if victim in WATCHED:
                 self.first_deaths.setdefault(victim, time.time())
-            if self.play.planted == "slow" and victim == "web":
-                self._hold_supervisor()
+            if self.play.planted("slow") and victim == "web":
+                self._hold_supervisor(SERVED + 3)
             took.append(self._answered())
             at = time.strftime("%H:%M:%S", time.gmtime())
             slowest = max(slowest, (took[-1], f"kill {n + 1} ({victim}, UTC {at})"))
@@ -115,17 +112,10 @@ class Chaos:
     def _wait_for_all(self) -> None:
         self.shop.wait(lambda: set(self.shop.processes()) >= PROCESSES, "all processes")
 
-    def _hold_supervisor(self) -> None:
+    def _hold_supervisor(self, seconds: float) -> None:
         """Nobody starts anything for a while, and a buyer waits meanwhile."""
-        pids = [pid for pid in self.shop.everything() if b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-
-        def let_go() -> None:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
-
-        threading.Timer(SERVED + 3, let_go).start()
+        everything = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.shop.everything()}
+        planted.hold([pid for pid, command in everything.items() if b"supervisord" in command], seconds)
 
     def _answered(self) -> float:
         self._prober += 1
@@ -139,6 +129,8 @@ class Chaos:
             self._wait_for_all()
             old = self._pause(name)
             began = time.monotonic()
+            if self.play.planted("stuck") and name == "worker":
+                self._hold_supervisor(UNHUNG + 5)
             leader = name.partition("/")[0]
             if leader == name:
                 self._wait_for_another(leader, old)
@@ -152,33 +144,39 @@ class Chaos:
 
     def _pause(self, name: str) -> int:
         leader, _, child = name.partition("/")
-        pid = self.shop.processes()[leader]
-        family = descendants(pid)
-        for stopped in [family[int(child)]] if child else [pid, *family]:
+        family = self._family(leader)
+        for stopped in [family[1 + int(child)]] if child else family:
             with suppress(ProcessLookupError):
                 os.kill(stopped, signal.SIGSTOP)
-        return pid
+        return family[0]
+
+    def _family(self, name: str) -> list[int]:
+        """A process by the supervisor's name, and after it all that it started."""
+        pid = self.shop.processes()[name]
+        return [pid, *descendants(pid)]
 
     def _buys(self) -> None:
+        """One purchase from /start to the goods; what never comes has taken its time."""
         self._prober += 1
-        number = self.shop.walk_to_invoice(self._prober, PRODUCT, 90)
-        self.shop.insist("pay", order_id=number)
-        self.shop.goods(self._prober, number, 90)
+        with suppress(CopyFailed):
+            number = self.shop.walk_to_invoice(self._prober, PRODUCT, 90)
+            self.shop.insist("pay", order_id=number)
+            self.shop.goods(self._prober, number, 90)
 
     def _stall_database(self) -> None:
-        self.play.say(f"the database stands still for {STALL:g} s")
-        pids = [self.shop.processes()["postgres"]]
-        pids += descendants(pids[0])
+        stall = UNHUNG + 2 if self.play.planted("standing") else STALL
+        self.play.say(f"the database stands still for {stall:g} s")
+        pids = self._family("postgres")
         began = time.monotonic()
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-        time.sleep(STALL)
+        time.sleep(stall)
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self._buys()
-        self.play.faults.append(f"SIGSTOP of the database for {STALL:g} s")
+        self.play.faults.append(f"SIGSTOP of the database for {stall:g} s")
         self.play.keep(
             at_most(
                 "stalled",
@@ -192,7 +190,9 @@ class Chaos:
         wanted, orders = self.play.count(JOBS, 300), self.play.count(ORDERS, 3)
         self.play.say(f"buyers go on until there are {wanted} jobs and {orders} orders")
         with suppress(CopyFailed):
-            self.shop.wait(lambda: crowd.jobs() >= wanted and len(crowd.paid) >= orders, f"{wanted} jobs", 300)
+            self.shop.wait(
+                lambda: crowd.jobs() >= wanted and len(crowd.paid) >= orders, f"{wanted} jobs", 300 * self.play.scale
+            )
         self.play.keep(at_least("jobs", f"at least {wanted} jobs passed through the kills", crowd.jobs(), wanted))
 
     def _standby_takes_over(self) -> None:
@@ -211,14 +211,21 @@ class Chaos:
             )  # noqa: S603
         try:
             self.shop.wait((place / "run/beats/bot").exists, "the standby", 30)
+            if self.play.planted("heirless"):
+                standby.send_signal(signal.SIGSTOP)
             before = self._leader()
             self._pause("bot")
             began = time.monotonic()
-            self.shop.wait(lambda: self._leader() != before, "another leader", 60)
+            with suppress(CopyFailed):
+                self.shop.wait(lambda: self._leader() != before, "another leader", 60)
             took = time.monotonic() - began
             self.play.faults.append("the leader of two hosts paused for good")
             self.play.keep(at_most("standby", f"the standby leads within {TAKEN_OVER:g} s", took, TAKEN_OVER))
+            if self.play.planted("numb"):
+                planted.hold(self._family("web"), 8)
             self.play.keep(at_most("standby serves", "and answers within 5 s", self._answered(), 5.0))
+            if self.play.planted("torn"):
+                planted.plant(self.shop, "chaos.torn")
             time.sleep(6)  # two who lead in turn would each have taken it from the other by now
             taken = self._leader()[1] - before[1]
             self.play.keep(exactly("one leader", "one leader: the lease was taken once", taken, 1))
@@ -240,9 +247,9 @@ class Chaos:
         hand = supervisor(str(self.shop.socket))
         hand.stopProcess("shop:bot")
         env = {**self.shop.env, "DATABASE_URL": self.shop.database_url, "DJANGO_SETTINGS_MODULE": "autoorder.settings"}
-        planted = ["--planted"] if self.play.planted == "stale" else []
+        more = ["--planted"] if self.play.planted("stale") else []
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "apps.ops.drills.stale", str(rounds), *planted], cwd=ROOT, env=env, capture_output=True,
+            [sys.executable, "-m", "apps.ops.drills.stale", str(rounds), *more], cwd=ROOT, env=env, capture_output=True,
             text=True, check=False,
         )  # fmt: skip
         refused = json.loads(done.stdout)["refused"] if done.returncode == 0 else 0
@@ -252,8 +259,6 @@ class Chaos:
 
     def _settle_down(self, crowd: Crowd) -> None:
         self.play.say("waiting until everything has come to rest")
-        if self.play.planted == "twice":
-            self.shop.sql(SELL_TWICE)
         paid = len(crowd.paid)
         self.play.notes.append(f"{crowd.jobs()} jobs, {paid} orders paid during the faults, {self.kills} kills")
         self.play.notes.extend(crowd.gave_up)
@@ -261,9 +266,23 @@ class Chaos:
         self.play.keep(exactly("buyers", "no buyer waited in vain for a screen", len(crowd.gave_up), 0))
         aftermath = Aftermath(self.shop, crowd.paid)
         aftermath.wait_for_rest()
+        self._spoil(crowd.paid)
         for measure in aftermath.measures(kills=self.kills):
             self.play.keep(measure)
         self.play.keep(aftermath.told(self.first_deaths, TOLD))
+
+    def _spoil(self, paid: dict[int, str]) -> None:
+        """Faults that are planted in what the shop has left behind."""
+        for name in ("twice", "left", "dropped"):
+            if self.play.planted(name):
+                planted.plant(self.shop, f"chaos.{name}")
+        if self.play.planted("generous"):
+            for user in list(paid)[:2]:
+                for unit in ("satu", "dua"):
+                    planted.bring(self.shop, user, planted.goods_like(paid[user], unit))
+        if self.play.planted("chatty"):
+            for _ in range(self.kills + 2):
+                planted.bring(self.shop, next(iter(paid)), "SNK")
 
 
 def run(play: Play) -> None:
@@ -276,5 +295,5 @@ DRILL = Drill(
     "Whatever process dies, hangs or sleeps, while people buy: the shop serves again by itself, everything paid is "
     "delivered once, no job is lost, and people are told.",
     run,
-    plants=("lost", "twice", "slow", "untold", "stale"),
+    plants=planted.CHAOS,
 )

@@ -23,6 +23,7 @@ class Crowd:
 
     def __init__(self, shop: ShopCopy, *, buyers: int, per_second: int) -> None:
         self.shop, self.buyers, self.per_second = shop, buyers, per_second
+        self.patience = PATIENCE
         self.paid: dict[int, str] = {}
         self.gave_up: list[str] = []
         self._enough = threading.Event()
@@ -45,7 +46,7 @@ class Crowd:
         while not self._enough.is_set():
             user = next(self._numbers)
             try:
-                number = self.shop.walk_to_invoice(user, PRODUCT, PATIENCE)
+                number = self.shop.walk_to_invoice(user, PRODUCT, self.patience)
                 self.shop.insist("pay", order_id=number)
                 self.paid[user] = number
             except CopyFailed as error:

@@ -7,8 +7,11 @@ import threading
 import time
 from contextlib import suppress
 
+import psycopg
+
 from apps.bot.synthetic import FIRST_UPDATE
-from apps.ops.drills.copy import CopyFailed, ShopCopy
+from apps.ops.drills import planted
+from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
 from apps.ops.drills.front import NEW, OLD, Fronts
 from apps.ops.drills.measures import Measure, at_least, at_most, exactly
 from apps.ops.drills.runner import Drill, Play
@@ -30,16 +33,7 @@ FROM bot_inboundupdate) AS pair WHERE before > handled_at
 """
 MODES = "SELECT count(*) FROM base_auditrow WHERE kind = 'telegram.mode'"
 MODE = "SELECT value FROM base_storedsetting WHERE name = 'telegram_mode_now'"
-SILENCE = """
-CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.bot := NULL; RETURN NEW; END $$;
-CREATE TRIGGER forget BEFORE UPDATE ON bot_chat FOR EACH ROW EXECUTE FUNCTION forget();
-"""
-LOSE_SOME = """
-CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF random() < 0.02 THEN RETURN NULL; END IF; RETURN NEW; END $$;
-CREATE TRIGGER lose_some BEFORE INSERT ON bot_inboundupdate FOR EACH ROW EXECUTE FUNCTION lose_some();
-"""
-PLANTED = {"lost": LOSE_SOME, "silent": SILENCE}
+RUBBISH = "this is no token"
 
 
 class Failover:
@@ -51,7 +45,8 @@ class Failover:
         self.back = BACK if play.scale == 1 else 20.0
         self.shop = ShopCopy(
             play.folder / "copy", SANDBOX_RATE="3000", TELEGRAM_RATE="1000", TELEGRAM_MODE="auto",
-            PUBLIC_URL=self.fronts.public_url, SSL_CERT_FILE=str(self.fronts.certificate), TELEGRAM_WEBHOOK_HEALTH=str(self.back),
+            PUBLIC_URL=self.fronts.public_url, SSL_CERT_FILE=str(self.fronts.certificate),
+            TELEGRAM_WEBHOOK_HEALTH="1" if play.planted("hasty") else str(self.back),
         )  # fmt: skip
         self.said = 0
         self.wrote_until = 0.0
@@ -63,8 +58,8 @@ class Failover:
         self.shop.start()
         try:
             self.shop.wait(lambda: self._mode() == "webhook", "the webhook through nginx", 60)
-            if self.play.planted in PLANTED:
-                self.shop.sql(PLANTED[self.play.planted])
+            if self.play.planted("silent"):
+                planted.plant(self.shop, "failover.silent")
             self._switch_under_load()
             self._bot_is_banned()
             self._front_dies_and_returns()
@@ -85,6 +80,8 @@ class Failover:
         switches, wanted = self.play.count(SWITCHES, 4), self.play.count(UPDATES, 300)
         self.play.say(f"{switches} switches by command, {wanted} updates at {PER_SECOND} a second")
         before = self._counts()
+        if self.play.planted("lost"):
+            planted.plant(self.shop, "failover.lost")
         over = threading.Event()
         writer = threading.Thread(target=self._write, args=(wanted, over))
         began = time.monotonic()
@@ -93,7 +90,8 @@ class Failover:
         try:
             for n in range(switches):
                 mode = ("polling", "webhook")[n % 2]
-                self.shop.manage("failover", "mode", mode)
+                if n or not self.play.planted("unasked"):
+                    self.shop.manage("failover", "mode", mode)
                 made += self._mode() == mode
         finally:
             over.set()
@@ -111,18 +109,24 @@ class Failover:
         )
         with suppress(CopyFailed):
             self.shop.wait(lambda: self._counts()[2] - before[2] == self.said, "every update", 90)
+        for name in ("doubled", "jumbled"):
+            if self.play.planted(name):
+                planted.plant(self.shop, f"failover.{name}")
         stored, different, final = (now - was for now, was in zip(self._counts(), before, strict=True))
         self.play.keep(exactly("stored", "every update is stored", different, self.said))
         self.play.keep(exactly("once", "none is stored twice", stored - different, 0))
         self.play.keep(exactly("handled", "every one is handled", final, self.said))
         self.play.keep(exactly("order", "the order of each chat is kept", self.shop.sql(OUT_OF_ORDER)[0][0], 0))
         self.play.keep(exactly("answered", "each is answered once", self._answers(), self.said))
+        if self.play.planted("lost"):
+            planted.plant(self.shop, "failover.lost.over")
 
     def _write(self, wanted: int, over: threading.Event) -> None:
         """What a buyer who comes back writes: each is answered by one screen."""
         began, users = time.monotonic(), [500_000 + n for n in range(WRITERS)]
+        per_second = 5 if self.play.planted("idle") else PER_SECOND
         while self.said < wanted or not over.is_set():  # until the last switch was made
-            due = int((time.monotonic() - began + 0.5) * PER_SECOND) - self.said
+            due = int((time.monotonic() - began + 0.5) * per_second) - self.said
             if due > 0:
                 group = [users[(self.said + n) % WRITERS] for n in range(due)]
                 with suppress(OSError):
@@ -157,8 +161,11 @@ class Failover:
         number, paid = (self.shop.walk_to_invoice(who, PRODUCT) for who in (user, spared))
         self.shop.insist("new_bot", token=NEW_TOKEN)
         self.shop.insist("pay", order_id=paid)  # while nobody can tell the buyer anything
+        if self.play.planted("locked"):
+            self._lock_chats(62)
+        token = RUBBISH if self.play.planted("refused") else NEW_TOKEN
         began = time.monotonic()
-        said = self.shop.manage("failover", "bot", text=f"{NEW_TOKEN}\n".encode(), check=False)
+        said = self.shop.manage("failover", "bot", text=f"{token}\n".encode(), check=False)
         self.play.faults.append("the bot banned with one order unpaid and one paid a moment later; failover bot")
         took = time.monotonic() - began
         self.play.keep(
@@ -185,13 +192,20 @@ class Failover:
                 "bot delivers", "what was paid before and after is delivered by the new bot", goods + spared_goods, 2
             )
         )
+        if self.play.planted("refused"):
+            self.shop.manage("failover", "bot", text=f"{NEW_TOKEN}\n".encode())
+
+    def _lock_chats(self, seconds: float) -> None:
+        wire = psycopg.connect(self.shop.database_url)
+        wire.execute("LOCK TABLE bot_chat")
+        threading.Timer(seconds, wire.close).start()
 
     # -- by itself -----------------------------------------------------------------------------------------------------
 
     def _front_dies_and_returns(self) -> None:
         self.shop.wait(lambda: self._mode() == "webhook", "the webhook", 60 + self.back)
         self.play.say("the front dies")
-        if self.play.planted == "stuck":
+        if self.play.planted("stuck"):
             self.shop.manage("failover", "mode", "webhook")
         began = time.monotonic()
         self.fronts.kill("old")
@@ -202,28 +216,37 @@ class Failover:
         self.play.keep(at_most("polling", f"polling within {POLLING_WITHIN:g} s, unattended", took, POLLING_WITHIN))
         self.play.keep(at_most("polled", "and a buyer is answered within 5 s", self._answered(), 5.0))
         self.play.say(f"the front is back; the webhook returns after {self.back:g} s of health")
-        self.fronts.start("old")
+        if not self.play.planted("gone"):
+            self.fronts.start("old")
         switched = self.shop.sql(MODES)[0][0]
         began = time.monotonic()
         with suppress(CopyFailed):
             self.shop.wait(lambda: self._mode() == "webhook", "the webhook", self.back + 60)
         took = time.monotonic() - began
+        if self.play.planted("flapping"):
+            for mode in ("polling", "auto"):
+                self.shop.manage("failover", "mode", mode)
         self.play.keep(at_most("returned", f"the webhook is back within {self.back + 30:g} s", took, self.back + 30))
         self.play.keep(
             at_least("not too early", f"and not before {self.back:g} s of health", round(took), self.back - 5)
         )
         self.play.keep(exactly("no flapping", "in one switch", self.shop.sql(MODES)[0][0] - switched, 1))
+        if self.play.planted("numb"):
+            web = self.shop.processes()["web"]
+            planted.hold([web, *descendants(web)], 8)
         self.play.keep(at_most("pushed", "and a buyer is answered within 5 s", self._answered(), 5.0))
 
     def _front_moves(self) -> None:
         """The old front is gone for good: the SOP page's own blocks put another one at another address."""
+        if self.play.planted("gone"):
+            self.fronts.start("old")
         self.play.say("the front is gone; following deploy/SOP/dns-and-proxy.md to another address")
         self.fronts.kill("old")
         self.fronts.start("new")
         began = time.monotonic()
         followed = 0
         try:
-            followed = self.fronts.follow_page(self.shop, slice(0, 2 if self.play.planted == "unmoved" else 4))
+            followed = self.fronts.follow_page(self.shop, slice(0, 2 if self.play.planted("unmoved") else 4))
         except CopyFailed as error:
             self.play.notes.append(f"the page: {error}")
         self.play.keep(exactly("page", "the page's run blocks work to the letter", followed, 4))
@@ -233,7 +256,7 @@ class Failover:
         self.play.keep(at_most("moved answers", "and a buyer is answered there within 10 s", self._answered(), 10.0))
         self.play.notes.append(f"following the page took {time.monotonic() - began:.0f} s")
         with suppress(CopyFailed):
-            self.fronts.follow_page(self.shop, slice(4, None))
+            self.fronts.follow_page(self.shop, slice(4, 4 if self.play.planted("lasting") else None))
         self.play.keep(
             Measure("back", "its way back works", "as the page says", self.shop.ask("counters")["address"] == "")
         )
@@ -241,6 +264,8 @@ class Failover:
     def _health_without_web(self) -> None:
         hand = supervisor(str(self.shop.socket))
         hand.stopProcess("shop:web")
+        if self.play.planted("blind"):
+            self.shop.env["FIELD_KEYS"] = RUBBISH
         said = self.shop.manage("health", "--json", check=False)
         checks: dict[str, object] = {}
         with suppress(ValueError):
@@ -263,5 +288,5 @@ DRILL = Drill(
     "Whether updates come by webhook or polling, through this front or another: each is handled once, in order, and the shop "
     "finds the other way by itself.",
     run,
-    plants=("lost", "stuck", "unmoved", "silent"),
+    plants=planted.FAILOVER,
 )

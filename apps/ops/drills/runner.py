@@ -7,7 +7,7 @@ import os
 import platform
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ class Play:
     dice: random.Random
     say: Callable[[str], None]
     scale: float = 1.0  # 1: the full counts; tests play a small part
-    planted: str = ""
+    plants: frozenset[str] = frozenset()  # faults to do on purpose (apps.ops.drills.planted)
     faults: list[str] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -48,6 +48,10 @@ class Play:
         if not measure.kept:
             self.say(f"BROKEN: {measure.promised}: {measure.seen}")
 
+    def planted(self, name: str) -> bool:
+        """Whether this fault is to be done on purpose."""
+        return name in self.plants
+
     def count(self, full: int, least: int = 1) -> int:
         """A full count, scaled."""
         return max(least, round(full * self.scale))
@@ -55,12 +59,12 @@ class Play:
 
 @dataclass(frozen=True)
 class Drill:
-    """A named rehearsal. `plants`: the faults it can be given on purpose, to show that it can fail."""
+    """A named rehearsal. `plants`: the faults it can be given on purpose, and the measures that each must break."""
 
     name: str
     hypothesis: str
     run: Callable[[Play], None]
-    plants: tuple[str, ...]
+    plants: Mapping[str, frozenset[str]]
 
 
 REGISTRY: dict[str, Drill] = {}
@@ -113,7 +117,9 @@ def use_the_shops_postgresql() -> str:
     return f"the shop's PostgreSQL is {version}"
 
 
-def play(name: str, *, seed: int, say: Callable[[str], None], planted: str = "", scale: float = 1.0) -> Report:
+def play(
+    name: str, *, seed: int, say: Callable[[str], None], planted: Iterable[str] = (), scale: float = 1.0
+) -> Report:
     """Run one drill to its report; a copy that breaks is a failed drill, not an error.
 
     Raises RefusesToDrill, KeyError for an unknown name.
@@ -124,7 +130,7 @@ def play(name: str, *, seed: int, say: Callable[[str], None], planted: str = "",
         folder = drills_folder() / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        given = Play(folder, random.Random(seed), say, scale, planted)  # noqa: S311  # nosec B311: repeatable on purpose
+        given = Play(folder, random.Random(seed), say, scale, frozenset(planted))  # noqa: S311  # nosec B311: repeatable on purpose
         given.notes.append(use_the_shops_postgresql())
         started = shop_now()
         try:
@@ -139,7 +145,7 @@ def play(name: str, *, seed: int, say: Callable[[str], None], planted: str = "",
             given.notes.append(f"the copy's logs and files are left in {folder} until the next {name}")
     return Report(
         name, drill.hypothesis, seed, version_of_code(), machine(), started, ended, given.faults, given.measures,
-        given.notes, planted,
+        given.notes, ",".join(sorted(given.plants)),
     )  # fmt: skip
 
 

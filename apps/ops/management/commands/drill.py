@@ -31,7 +31,12 @@ class Command(ShopCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=[*REGISTRY, "all"])
         parser.add_argument("--seed", type=int, help="repeat a drill with the seed of its report")
-        parser.add_argument("--plant", default="", metavar="FAULT", help="plant a fault: the drill must then fail")
+        parser.add_argument(
+            "--plant",
+            default="",
+            metavar="FAULT,FAULT",
+            help="plant faults: the drill must then fail (a wrong one lists all)",
+        )
         parser.add_argument("--scale", type=float, default=1.0, help="share of the full counts, for a quick look (0.1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,14 +44,15 @@ class Command(ShopCommand):
             migrate()
         names = list(REGISTRY) if options["name"] == "all" else [options["name"]]
         seed = options["seed"] if options["seed"] is not None else secrets.randbelow(1_000_000)
+        faults = [fault for fault in options["plant"].split(",") if fault]
         for name in names:
-            if options["plant"] and options["plant"] not in REGISTRY[name].plants:
+            if not set(faults) <= set(REGISTRY[name].plants):
                 raise UsedWrongly(f"{name} knows these faults: {', '.join(REGISTRY[name].plants)}.")
-        failed = [name for name in names if not self._play(name, seed, options)]
+        failed = [name for name in names if not self._play(name, seed, faults, options["scale"])]
         if failed:
             raise SystemExit(1)
 
-    def _play(self, name: str, seed: int, options: dict[str, Any]) -> bool:
+    def _play(self, name: str, seed: int, faults: list[str], scale: float) -> bool:
         began = time.monotonic()
 
         def say(what: str) -> None:
@@ -55,11 +61,11 @@ class Command(ShopCommand):
             sys.stderr.flush()
 
         try:
-            report = play(name, seed=seed, say=say, planted=options["plant"], scale=options["scale"])
+            report = play(name, seed=seed, say=say, planted=faults, scale=scale)
         except RefusesToDrill as refusal:
             raise UsedWrongly(str(refusal)) from refusal
-        if options["scale"] != 1:
-            report.notes.append(f"played at {options['scale']:g} of the full counts: no proof for going live")
+        if scale != 1:
+            report.notes.append(f"played at {scale:g} of the full counts: no proof for going live")
         row = keep(report)
         files = self._write(row)
         for measure in report.measures:
