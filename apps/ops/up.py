@@ -155,7 +155,7 @@ class Shop:
 
     def start_supervisor(self, env: dict[str, str]) -> None:
         self.daemon = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(ROOT / "deploy" / "supervisord.conf")],
+            [sys.executable, "-m", "apps.ops.supervised", "-n", "-c", str(ROOT / "deploy" / "supervisord.conf")],
             cwd=ROOT, env=env, start_new_session=True, preexec_fn=lambda: die_with_parent(signal.SIGKILL),
             stdin=subprocess.DEVNULL, pass_fds=[self.door],
         )  # fmt: skip

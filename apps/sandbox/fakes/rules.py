@@ -22,7 +22,6 @@ METHODS: dict[str, tuple[set[str], set[str]]] = {  # method → required, allowe
     ),
     "deleteWebhook": (set(), {"drop_pending_updates"}),
     "getWebhookInfo": (set(), set()),
-    "setMyName": (set(), {"name", "language_code"}),
     "setMyCommands": ({"commands"}, {"language_code", "scope"}),
     "sendMessage": ({"chat_id", "text"}, MESSAGE | {"link_preview_options"}),
     "sendPhoto": ({"chat_id", "photo"}, MESSAGE | {"caption"}),

@@ -48,7 +48,6 @@ class FakeTelegram:
         self.queues: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)  # the same for each chat
         self.answers: deque[dict[str, Any]] = deque(maxlen=200)
         self.commands: list[dict[str, str]] = []
-        self.name = "Toko"
         self.last_update = 1000
         self.last_message = 0
         self.sequence = 0
@@ -230,7 +229,7 @@ class FakeTelegram:
         self.limits.check(chat_id)
 
     def _getMe(self, params: dict[str, Any]) -> Any:
-        return {"id": self.bot_id, "is_bot": True, "first_name": self.name, "username": "toko_bot"}
+        return {"id": self.bot_id, "is_bot": True, "first_name": "Toko", "username": "toko_bot"}
 
     def _sendChatAction(self, params: dict[str, Any]) -> Any:
         if params["action"] not in ACTIONS:
@@ -245,10 +244,6 @@ class FakeTelegram:
             raise BadRequest("Bad Request: invalid file_id")
         name = params["file_id"]
         return {"file_id": name, "file_unique_id": name, "file_size": len(content), "file_path": f"files/{name}"}
-
-    def _setMyName(self, params: dict[str, Any]) -> Any:
-        self.name = params.get("name") or "Toko"
-        return True
 
     def _setMyCommands(self, params: dict[str, Any]) -> Any:
         self.commands = json.loads(params["commands"])
