@@ -38,6 +38,8 @@ END $$;
 SQL
     [ "$(as_postgres psql -qAtc "SELECT 1 FROM pg_database WHERE datname = 'autoorder'")" = 1 ] ||
         as_postgres createdb -O autoorder_admin -E UTF8 -T template0 --locale=C.UTF-8 autoorder
+    # a transaction that somebody forgot must not keep its locks
+    as_postgres psql -q -c "ALTER DATABASE autoorder SET idle_in_transaction_session_timeout = '30s'"
     grant_rights autoorder
 }
 

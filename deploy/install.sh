@@ -172,9 +172,12 @@ say "Starting …"
 wait_ready 90 || stop "The shop does not come up. Look: systemctl status 'autoorder-*'; journalctl -u autoorder-web -u autoorder-bot -n 50" 1
 autoorder health --quiet || true
 [ -z "${certificate_missing-}" ] || say "There is no certificate yet (the reason stands in /tmp/autoorder-certbot.log). Does $domain point to this machine? Until then updates come by polling. Run this again when it does."
+# who came by sudo comes back by SSH under their own name, since root often may not: the dashboard's socket lets www-data in
+visitor=${SUDO_USER:-root}
+[ "$visitor" = root ] || usermod -aG www-data "$visitor"
 address=$(hostname -I 2>/dev/null | awk '{ print $1 }')
 say "autoorder $name runs, and starts again with the machine."
-echo "  Dashboard             from your own computer: ssh$other_port -L 8000:/run/autoorder/web.sock root@${domain:-${address:-ADDRESS}}"
+echo "  Dashboard             from your own computer: ssh$other_port -L 8000:/run/autoorder/web.sock $visitor@${domain:-${address:-ADDRESS}}"
 echo "                        then open http://localhost:8000/$(admin_path)/  (not on the internet before logins have a second factor)"
 [ -z "$domain" ] || echo "                        or let one address in: ADMIN_ALLOW=203.0.113.7 in $SETTINGS, then run this again and open https://$domain/$(admin_path)/"
 [ -z "$domain" ] || echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"

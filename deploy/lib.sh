@@ -1,4 +1,5 @@
 # Shared by install.sh and update.sh; not run by itself. POSIX sh.
+PATH=$PATH:/usr/sbin:/sbin # a plain `su` leaves them out
 umask 022 # what root makes here the shop's user must be able to read
 ROOT=/opt/autoorder
 RELEASES=$ROOT/releases

@@ -59,10 +59,17 @@ elif [ "$old" = "$new" ] && [ -z "$standby" ]; then
     exit 0
 fi
 
+forget_old_releases() {
+    ls -1d "$RELEASES"/* | sort | head -n -3 | while read -r folder; do
+        case $folder in "$RELEASES/$old" | "$RELEASES/$new") ;; *) rm -rf "$folder" ;; esac
+    done
+}
+
 say "1/5 The release $new, beside $old …"
 build_release "$ref" "$new"
 if [ -n "$standby" ]; then
     switch_to "$new" || stop "The release $new could not be put in place; see above." 1
+    forget_old_releases
     say "The release $new waits here. What the shop's migrations did comes with its database."
     exit 0
 fi
@@ -210,9 +217,7 @@ printf '%s\n' "$old" >"$ROOT/unproved" # a machine that loses its power now come
 switched=$(date +%s)
 say "5/5 Watching its health for $WATCHED s …"
 if switch_to "$new" && autoorder prepare >/dev/null && restart && stays_well; then
-    ls -1d "$RELEASES"/* | sort | head -n -3 | while read -r folder; do
-        case $folder in "$RELEASES/$old" | "$RELEASES/$new") ;; *) rm -rf "$folder" ;; esac
-    done
+    forget_old_releases
     ls -1t "$DUMPS"/before-*.dump | tail -n +4 | xargs -r rm --
     rm -f "$ROOT/unproved"
     say "autoorder $new runs. The dump from before: $dump"

@@ -187,6 +187,8 @@ def server_command(cluster: Cluster, *, durable: bool) -> list[str]:
         "fsync": flush,
         "synchronous_commit": "on" if durable else "off",
         "full_page_writes": flush,
+        # locks that a transaction holds which somebody forgot are free again; a test may be one long transaction
+        "idle_in_transaction_session_timeout": "30s" if durable else "0",
         "log_timezone": "UTC",
         "timezone": "UTC",
         "jit": "off",

@@ -110,10 +110,13 @@ def replace_incident(key: str, text: str, **data: Any) -> None:
     """What is open under `key` has become worse: told anew, also when somebody has it in hand, with nobody hearing that the lesser
     one was over. Muted stays muted."""
     with transaction.atomic():
+        was_told = open_incidents().filter(key=key, told__gt=0).exists()
         open_incidents().filter(key=key).update(
             state=Incident.State.RESOLVED, next_at=None
         )  # no `resolved_at`: it goes on
         raise_incident(key, text, **data)
+        if was_told:  # who heard of the lesser one hears the end, also while the worse one is muted
+            open_incidents().filter(key=key, muted_until__gt=ShopNow()).update(told=1)
 
 
 def _muted_until(key: str) -> datetime | None:
@@ -129,9 +132,9 @@ def resolve_incident(key: str, *, actor: str = "shop") -> None:
         ring(Incident.BELL, incident.pk)
 
 
-def take_incident(pk: Any, *, actor: str) -> bool:
+def take_incident(key: str, *, actor: str) -> bool:
     """Somebody has it in hand: no more reminders. False when it is over or taken already."""
-    incident = Incident.objects.filter(pk=pk, state=Incident.State.OPEN).first()
+    incident = Incident.objects.filter(key=key, state=Incident.State.OPEN).first()
     return incident is not None and _move(incident, Incident.State.ACKNOWLEDGED, actor, next_at=None)
 
 

@@ -157,6 +157,7 @@ class Failover:
         self._deaf_since: float | None = None  # since when the way in that is wanted could not be opened
         self._again_at: dict[str, float] = {}  # mode → when Telegram may be asked again to open it
         self._strange_at = -CLEAN  # when a webhook of somebody else was last seen
+        self._fell = False  # we poll because the webhook failed
         self._undelivered = False  # Telegram says that it cannot reach us, whatever our own probe says
 
     async def run(self) -> None:
@@ -222,6 +223,7 @@ class Failover:
             await self._check_webhook()
         if now - self._profile_at >= PROFILE and not self.telegram.silent_for():
             await self._check_profile()
+        await self._note_mode()
         await self._note_rival()
         await self._note_reach()  # at the end: the first look has made a call by then
 
@@ -229,7 +231,7 @@ class Failover:
         outcome = await self._apply(mode)
         await self._note_opened(mode, outcome)
         if outcome.verdict is Verdict.SENT:
-            await self._tell(mode)
+            self._fell = mode == "polling" and self.choice.wanted == "auto" and self.choice.possible
 
     async def _note_opened(self, mode: str, outcome: Outcome) -> None:
         """How the last try to open a way in ended: when to try again, and whom to tell when it never works."""
@@ -311,9 +313,11 @@ class Failover:
     async def _check_profile(self) -> None:
         """Whether somebody has renamed the bot: a thief of the token may, and so may the owner."""
         self._profile_at = time.monotonic()
-        outcome = await self.telegram.try_call("getMe", {})
-        if outcome.verdict is Verdict.SENT:
-            await in_thread(lambda: note_profile(outcome.result))
+        asked = [("getMe", {}), *(("getMyName", {"language_code": code}) for code, _ in settings.LANGUAGES)]
+        found = [await self.telegram.try_call(method, params) for method, params in asked]
+        if all(outcome.verdict is Verdict.SENT for outcome in found):
+            me, *names = (outcome.result for outcome in found)
+            await in_thread(lambda: note_profile(me, [name["name"] for name in names]))
 
     async def _note_reach(self) -> None:
         """Tell when no call has been answered for a while, by whichever address, and when one is again."""
@@ -332,9 +336,11 @@ class Failover:
         if outcome.verdict in (Verdict.SENT, Verdict.REVOKED):
             await self._show("telegram.token", "token_revoked", there=outcome.verdict is Verdict.REVOKED)
 
-    async def _tell(self, mode: str) -> None:
-        fell = mode == "polling" and self.choice.wanted == "auto" and self.choice.possible
-        await self._show("telegram.mode", "webhook_down", there=fell)
+    async def _note_mode(self) -> None:
+        """Tell while we poll because the webhook failed, not because somebody asked for it or does no more."""
+        self._fell = self._fell and self._applied == "polling" and self.choice.wanted == "auto"
+        if self._applied:
+            await self._show("telegram.mode", "webhook_down", there=self._fell)
 
     async def _show(self, key: str, text: str, *, there: bool, **data: Any) -> None:
         """People are told of it while it is there, and once when it is over."""

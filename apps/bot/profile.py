@@ -1,4 +1,4 @@
-"""What Telegram says of our bot (getMe). A thief of its token can change some of it, the owner all of it at @BotFather."""
+"""What Telegram says of our bot. A thief of its token can rename it, in one language only too; the owner can at @BotFather."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ PROFILE = "telegram_profile"  # the stored setting in which the leader keeps wha
 SEEN = ("first_name", "username", "can_join_groups", "can_read_all_group_messages", "supports_inline_queries")
 
 
-def note_profile(me: dict[str, Any]) -> None:
-    """Remember the result of getMe; when the same bot looks different from before, people are told once.
+def note_profile(me: dict[str, Any], names: list[str]) -> None:
+    """Remember the results of getMe and of getMyName in the shop's languages; when the same bot looks different from before, people
+    are told once.
 
     Fields that are not in SEEN tell nothing: Telegram adds some now and then.
     """
-    now = {"id": me["id"], **{name: me.get(name) for name in SEEN}}
+    now = {"id": me["id"], **{name: me.get(name) for name in SEEN}, "names": names}
     with transaction.atomic():
         before = noted(PROFILE) or {}
         if before == now:
             return
         note(PROFILE, now)
         if before.get("id") == now["id"]:
-            named = {"was": name_of(before), "now": name_of(now)}
+            was, has = called(before), called(now)
             raise_incident(
-                "telegram.profile", "profile_changed", needs_hand=False, **named, renamed=named["was"] != named["now"]
+                "telegram.profile", "profile_changed", needs_hand=False, was=was, now=has, renamed=was != has
             )
 
 
-def name_of(me: dict[str, Any]) -> str:
-    return f"{me['first_name']} (@{me['username']})"
+def called(profile: dict[str, Any]) -> str:
+    """Its name, those of other languages that differ, and its username."""
+    names = dict.fromkeys([profile["first_name"], *profile["names"]])
+    return f"{' / '.join(names)} (@{profile['username']})"

@@ -34,8 +34,8 @@ def press_incident(verb: str, pk: UUID, *, allowed: bool, actor: str, language: 
         if incident is None or verb not in ("take", "mute", "over"):
             return _("Tombol ini sudah tidak berlaku."), None
         if verb == "take":
-            take_incident(incident.pk, actor=actor)
-            said = _("Baik, tidak diingatkan lagi.")
+            taken = take_incident(incident.key, actor=actor)
+            said = _("Baik, tidak diingatkan lagi.") if taken else _("Sudah ada yang menangani, atau sudah selesai.")
         elif verb == "mute":
             done = mute_incident(incident.pk, actor=actor)
             said = (

@@ -15,7 +15,7 @@ from apps.base.stored import Setting
 from apps.bot.synthetic import without_synthetic
 from apps.ops.alerts import tell_report
 from apps.ops.drills import everything
-from apps.ops.drills.runner import REGISTRY
+from apps.ops.drills.runner import FREE_MEMORY, REGISTRY, free_memory
 from apps.ops.models import DrillReport, Routine
 from apps.orders.models import Order
 from apps.orders.services.hours import time_of_day
@@ -73,7 +73,7 @@ def about_machine(upto: datetime) -> dict[str, Any]:
     day = Incident.objects.filter(opened_at__gte=since, opened_at__lt=upto)
     everything.load()
     fresh = set(
-        DrillReport.objects.filter(passed=True, planted="", ended_at__gte=upto - DRILL_VALID).values_list(
+        DrillReport.objects.filter(passed=True, planted="", scale=1, ended_at__gte=upto - DRILL_VALID).values_list(
             "name", flat=True
         )
     )
@@ -81,4 +81,5 @@ def about_machine(upto: datetime) -> dict[str, Any]:
         "incidents": day.count(),
         "still_open": list(open_incidents().order_by("opened_at")[:SHOWN]),
         "drills_due": sorted(set(REGISTRY) - fresh),
+        "drills_fit": free_memory() >= FREE_MEMORY,
     }  # fmt: skip

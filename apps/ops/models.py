@@ -18,6 +18,7 @@ class DrillReport(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField("latihan", max_length=40)
     passed = models.BooleanField("lulus")
+    scale = models.FloatField("bagian dari jumlah penuh", default=1, db_default=1)
     planted = models.CharField("kesalahan yang ditanam", max_length=250, blank=True, default="")
     started_at = models.DateTimeField("mulai")
     ended_at = models.DateTimeField("selesai")

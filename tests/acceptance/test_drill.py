@@ -15,11 +15,17 @@ from apps.ops.drills.runner import Play
 pytestmark = pytest.mark.acceptance
 
 CAMPAIGN = bool(os.environ.get("CAMPAIGN"))
-LONG = ("_stop_what_hangs", "_stall_database", "_standby_takes_over")  # minutes of waiting
+LONG = (
+    "_stop_what_hangs",
+    "_stall_database",
+    "_lock_each_other",
+    "_forget_a_transaction",
+    "_standby_takes_over",
+)  # minutes
 AFTERWARDS = ("spared", "stale", "lost", "twice", "left", "dropped", "generous", "chatty", "untold")
 MEANWHILE = (
     ("slow", "stuck", "standing", "numb", "torn", "idle"),
-    ("mute", "heirless"),
+    ("mute", "heirless", "locked"),
 )
 ON_THE_WAY_IN = (
     ("lost", "unasked", "idle", "locked", "stuck", "unmoved", "blind"),

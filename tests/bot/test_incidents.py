@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.base.audit import AuditRow
-from apps.base.incidents import Incident, raise_incident, resolve_incident
+from apps.base.incidents import Incident, raise_incident, replace_incident, resolve_incident
 from tests.driver import Buyer, Shop
 
 
@@ -182,3 +182,32 @@ def test_what_only_informs_is_told_once(shop: Shop, tono: Buyer) -> None:
     assert "keyboard" not in tono.messages[-1] or not tono.messages[-1]["keyboard"]
     shop.forward(minutes=61)
     assert len(tono.heard) == 1
+
+
+def worsens() -> None:
+    replace_incident("telegram.mode", "webhook_down")
+
+
+def test_what_becomes_worse_while_muted_stays_silent_and_its_end_is_told(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    tono.presses("Bisukan 8 jam")
+    worsens()
+    shop.settle()
+    assert len(heard(tono)) == 1
+    resolve_incident("telegram.mode")
+    shop.settle()
+    assert [text[0] for text in heard(tono)] == ["⚠", "✅"]
+
+
+def test_taking_an_old_alert_takes_what_became_of_it(shop: Shop, tono: Buyer) -> None:
+    trouble()
+    shop.settle()
+    old = tono.button("Kutangani")
+    worsens()
+    shop.settle()
+    tono.presses_data(old)
+    assert tono.toast == "Baik, tidak diingatkan lagi."
+    assert [row.state for row in Incident.objects.order_by("id")] == ["resolved", "acknowledged"]
+    tono.presses_data(old)
+    assert tono.toast == "Sudah ada yang menangani, atau sudah selesai."

@@ -29,6 +29,7 @@ class Telegram:
         self.silent = self.park = 0.0
         self.refuses = False
         self.info: dict[str, Any] = {}
+        self.names: dict[str, str] = {}
         self.me = {"id": 1, "first_name": "Toko", "username": "toko_bot", "can_join_groups": True}
 
     def silent_for(self) -> float:
@@ -50,6 +51,10 @@ class Telegram:
             self.url = ""
         if method == "getMe":
             return Outcome(Verdict.SENT, result=dict(self.me))
+        if method == "getMyName":
+            return Outcome(
+                Verdict.SENT, result={"name": self.names.get(params["language_code"], self.me["first_name"])}
+            )
         found = {"url": self.url, **self.info, **({"ip_address": self.address} if self.address else {})}
         return Outcome(Verdict.SENT, result=found if method == "getWebhookInfo" else True)
 
@@ -332,7 +337,34 @@ def test_a_bot_that_somebody_renames_is_told_once(leader: failover.Failover) -> 
     )
     telegram.me["can_join_groups"] = False
     look()
-    assert [row.data["renamed"] for row in Incident.objects.order_by("id")] == [True, False]
+    telegram.names["id"] = "Toko Gratis"
+    look()
+    told = Incident.objects.order_by("id")
+    assert [row.data["renamed"] for row in told] == [True, False, True]
+    assert told[2].data["now"] == "Toko Murah / Toko Gratis (@toko_bot)", "for Indonesians only"
     telegram.me = {**telegram.me, "id": 2, "username": "toko_baru_bot"}
     look()
-    assert Incident.objects.count() == 2, "another bot was put in force by failover bot, which tells it"
+    assert Incident.objects.count() == 3, "another bot was put in force by failover bot, which tells it"
+
+
+def test_polling_that_nobody_asked_for_is_told_for_as_long_as_it_lasts(
+    leader: failover.Failover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unwell(client: Any) -> bool:
+        return False
+
+    def wanted(mode: str) -> None:
+        failover.MODE.set(mode, actor="test")
+        step(leader)
+
+    monkeypatch.setattr(failover, "probe_webhook", unwell)
+    leader._start_polling = lambda: None  # type: ignore[method-assign]
+    step(leader)
+    assert states("telegram.mode") == ["open"]
+    resolve_incident("telegram.mode", actor="owner")
+    step(leader)
+    assert states("telegram.mode") == ["resolved", "open"], "it was closed too early"
+    wanted("polling")
+    assert states("telegram.mode") == ["resolved", "resolved"], "now somebody asked for it"
+    wanted("auto")
+    assert states("telegram.mode") == ["resolved", "resolved"], "and waits for the webhook to prove itself"

@@ -66,7 +66,7 @@ def context(name: str) -> dict[str, Any]:
         "incident": SimpleNamespace(opened_at=AT, resolved_at=AT, times=3), "what": "status aneh", "where": "http://localhost:8000/admin/", "username": "",
         "late": 3, "stage": "in", "check": "disk", "says": "the disk is 91 % full", "day": AT,
         "money": {"orders": 3, "rupiah": 96_000, "best": [(product, 2)]},
-        "machine": {"incidents": 1, "still_open": [SimpleNamespace(text="gateway_down", data={"gateway": "pakasir"})], "drills_due": ["chaos"]},
+        "machine": {"incidents": 1, "still_open": [SimpleNamespace(text="gateway_down", data={"gateway": "pakasir"})], "drills_due": ["chaos"], "drills_fit": True},
     }  # fmt: skip
 
 
@@ -81,11 +81,20 @@ BRANCHES: dict[str, list[dict[str, Any]]] = {
     "category": [{}, {"category": None, "page": SimpleNamespace(items=[], number=0, has_next=False)}],
     "cart": [{}, {"items": []}],
     "money_back": [{}, {"line": None}],
-    "alerts/daily": [{}, {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}}],
+    "alerts/daily": [
+        {},
+        {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}},
+        {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": ["chaos"], "drills_fit": False}},
+    ],
     "alerts/health": [
         {"check": name, "says": "the disk is 91 % full"}
         for name in ("disk", "memory", "time", "certificate", "database", "queue", "inbox", "outbox", "buyer age", "x")
     ],
+    "alerts/profile_changed": [
+        {"renamed": True, "was": "Toko (@toko_bot)", "now": "Toko (@toko_murah_bot)"},
+        {"renamed": False},
+    ],
+    "alerts/telegram_deaf": [{"said": "Bad Request: bad webhook"}, {"said": ""}],
     "alerts/synthetic_failed": [{}, {"stage": "order"}, {"stage": "goods"}, {"stage": "odd"}],
     "alerts/books_wrong": [{"name": "audit", "first": "AO-1, AO-2", "page": "docs/invariants/audit.md"}],
     "alerts/money_review": [{}, {"why": "double"}, {"why": "mismatch"}],

@@ -18,6 +18,8 @@ from django.test import Client
         ("127.0.0.1", "", 302),
         ("rubbish", "203.0.113.0/24", 403),
         ("203.0.113.9", "rubbish", 403),
+        ("203.0.113.9", "rubbish 203.0.113.9", 302),
+        ("203.0.113.9", "all", 302),
         ("", "", 302),  # through SSH, straight to the socket
     ],
 )

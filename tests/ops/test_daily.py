@@ -10,6 +10,8 @@ from django.utils import timezone
 from apps.base.clock import shift_clock, shop_now
 from apps.base.incidents import raise_incident
 from apps.ops import daily
+from apps.ops.drills.measures import Measure
+from apps.ops.drills.report import Report, keep
 from apps.ops.models import Routine
 from apps.ops.routines import ensure_routines
 from apps.orders.models import Variant
@@ -63,3 +65,13 @@ def test_yesterday_is_told_once_in_the_morning(
     assert len(reports(tono)) == 1
     morning(again)
     assert "Terjual: 0 pesanan, Rp0." in reports(tono)[1]
+
+
+def test_a_drill_in_small_is_none(db: Any) -> None:
+    def due_after(scale: float) -> list[str]:
+        now = shop_now()
+        keep(Report("chaos", "", 1, "", "", now, now, [], [Measure("a", "b", "c", kept=True)], scale=scale))
+        return daily.about_machine(now)["drills_due"]
+
+    assert due_after(0.1) == ["chaos", "failover"]
+    assert due_after(1.0) == ["failover"]

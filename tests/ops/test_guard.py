@@ -209,7 +209,7 @@ def test_a_certificate_that_nobody_renewed_rings_again_before_it_ends(routine: R
 
     looks(13, 6)
     first = Incident.objects.get(key="health.certificate")
-    assert take_incident(first.pk, actor="owner")
+    assert take_incident(first.key, actor="owner")
     looks(2, 4)
     looks(2, 20)
     assert told == [("opened", "the certificate ends in 13 da"), ("opened", "the certificate ends in 2 day")]

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from apps.base.environment import ROOT
-from apps.ops.drills import planted
+from apps.ops.drills import locks, planted
 from apps.ops.drills.aftermath import OWNER, Aftermath
 from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
 from apps.ops.drills.crowd import PRODUCT, Crowd
@@ -29,6 +29,7 @@ SERVED = 5.0  # seconds after kill -9
 UNHUNG = 45.0  # seconds after SIGSTOP or a stalled database
 TOLD = 60.0  # seconds until owner and operators hear of the first death
 TAKEN_OVER = 20.0  # seconds until a standby on another host leads
+DEADLOCKS = 10
 STALL = 15.0  # seconds the database stands still
 IMPATIENT = 15.0  # seconds a buyer waits for an answer where one is planted never to come
 VICTIMS = ("web", "worker", "web/0", "worker/0", "bot", "worker/1", "postgres", "watch", "worker/3", "worker/5")
@@ -64,6 +65,8 @@ class Chaos:
                 self._kill_and_kill()
                 self._stop_what_hangs()
                 self._stall_database()
+                self._lock_each_other()
+                self._forget_a_transaction()
                 self._until_enough(crowd)
             finally:
                 crowd.end()
@@ -186,13 +189,36 @@ class Chaos:
             )
         )
 
+    def _lock_each_other(self) -> None:
+        rounds = self.play.count(DEADLOCKS, 2)
+        self.play.say(f"{rounds} × two sessions lock tables that the other one wants")
+        began = time.monotonic()
+        ended = sum(locks.deadlock(self.shop, *self.play.dice.sample(locks.TABLES, 2)) for _ in range(rounds))
+        if self.play.planted("locked"):
+            locks.forget(self.shop, locks.TABLES, busy=UNHUNG + 2)
+        self._buys()
+        took = time.monotonic() - began
+        self.play.faults.append(
+            f"{ended} deadlocks between sessions that lock whole tables, the shop waiting behind them"
+        )
+        self.play.keep(at_most("deadlock", f"a purchase goes through within {UNHUNG:g} s of deadlocks", took, UNHUNG))
+
+    def _forget_a_transaction(self) -> None:
+        self.play.say("somebody locks the tables of every purchase and goes away")
+        began = time.monotonic()
+        wire = locks.forget(self.shop, locks.TABLES, busy=UNHUNG + 2 if self.play.planted("locked") else 0)
+        self._buys()
+        took = time.monotonic() - began
+        wire.close()
+        self.play.faults.append("a session that locked tables and was forgotten")
+        self.play.keep(at_most("forgotten", f"and within {UNHUNG:g} s of a transaction that nobody ends", took, UNHUNG))
+
     def _until_enough(self, crowd: Crowd) -> None:
         wanted, orders = self.play.count(JOBS, 300), self.play.count(ORDERS, 3)
         self.play.say(f"buyers go on until there are {wanted} jobs and {orders} orders")
         with suppress(CopyFailed):
-            self.shop.wait(
-                lambda: crowd.jobs() >= wanted and len(crowd.paid) >= orders, f"{wanted} jobs", 300 * self.play.scale
-            )
+            enough = max(60, 300 * self.play.scale)
+            self.shop.wait(lambda: crowd.jobs() >= wanted and len(crowd.paid) >= orders, f"{wanted} jobs", enough)
         self.play.keep(at_least("jobs", f"at least {wanted} jobs passed through the kills", crowd.jobs(), wanted))
 
     def _standby_takes_over(self) -> None:

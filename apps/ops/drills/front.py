@@ -110,7 +110,7 @@ class Fronts:
         shim.write_text(f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" manage.py "$@"\n')
         shim.chmod(0o700)
         named = {
-            "DOMAIN": DOMAIN, "ADMIN": ADMIN, "NEW_IP": NEW, "HTTPS_PORT": str(self.port), "ORIGIN": f"127.0.0.1:{shop.port}",
+            "DOMAIN": DOMAIN, "ADMIN": ADMIN, "NEW_IP": NEW, "HTTPS_PORT": str(self.port), "LISTEN": f"{NEW}:{self.port}", "ORIGIN": f"127.0.0.1:{shop.port}",
             "CERTIFICATE": str(self.certificate), "KEY": str(self.key), "SITES": str(self.folder / "new"),
             "NGINX": self.command("new"), "AUTOORDER": str(shim), "CURL_CA_BUNDLE": str(self.certificate),
         }  # fmt: skip

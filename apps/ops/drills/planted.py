@@ -26,6 +26,7 @@ CHAOS: Plants = {
     "slow": breaks("served"),  # nobody starts what was killed
     "stuck": breaks("unhung"),  # nor what hung
     "standing": breaks("stalled"),  # the database stands still for too long
+    "locked": breaks("deadlock", "forgotten"),  # a session that works holds the locks for too long
     "idle": breaks("jobs", "orders"),  # nobody buys
     "mute": breaks("buyers"),  # every second invoice is lost
     "heirless": breaks("standby"),  # the standby hangs too

@@ -40,6 +40,7 @@ class Report:
     measures: list[Measure]
     notes: list[str] = field(default_factory=list)
     planted: str = ""
+    scale: float = 1.0  # share of the full counts
 
     @property
     def passed(self) -> bool:
@@ -67,7 +68,7 @@ def keep(report: Report, *, actor: str = "manage.py") -> DrillReport:
     text = json.dumps(report.as_dict(), ensure_ascii=False, sort_keys=True, indent=1)
     with transaction.atomic():
         row = DrillReport.objects.create(
-            name=report.name, passed=report.passed, planted=report.planted, started_at=report.started_at,
+            name=report.name, passed=report.passed, planted=report.planted, scale=report.scale, started_at=report.started_at,
             ended_at=report.ended_at, text=text, signature=signature_of(text),
         )  # fmt: skip
         kind = "drill.passed" if report.passed else "drill.failed"

@@ -76,8 +76,7 @@ def register(drill: Drill) -> None:
 
 def refuse_where_it_would_hurt() -> None:
     """Raises RefusesToDrill when memory or disk are short, or while people are busy with an incident."""
-    known = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    memory = int(known["MemAvailable"].split()[0]) * 1024
+    memory = free_memory()
     if memory < FREE_MEMORY:
         raise RefusesToDrill(f"Only {memory // 2**20} MB of memory are free, a drill needs {FREE_MEMORY // 2**20} MB.")
     disk = shutil.disk_usage(drills_folder()).free
@@ -88,6 +87,12 @@ def refuse_where_it_would_hurt() -> None:
         raise RefusesToDrill(
             f"An incident is open ({still_open.key}): end it first (its button Selesai, or Gangguan in the dashboard)."
         )
+
+
+def free_memory() -> int:
+    """Bytes that could be used without swapping."""
+    known = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(known["MemAvailable"].split()[0]) * 1024
 
 
 def drills_folder() -> Path:
@@ -145,7 +150,7 @@ def play(
             given.notes.append(f"the copy's logs and files are left in {folder} until the next {name}")
     return Report(
         name, drill.hypothesis, seed, version_of_code(), machine(), started, ended, given.faults, given.measures,
-        given.notes, ",".join(sorted(given.plants)),
+        given.notes, ",".join(sorted(given.plants)), scale,
     )  # fmt: skip
 
 

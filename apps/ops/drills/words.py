@@ -7,6 +7,8 @@ MEASURED = {
     "served": "Melayani lagi setelah sebuah proses dimatikan",
     "unhung": "Pembelian berhasil setelah sebuah proses macet",
     "stalled": "Pembelian berhasil setelah database macet",
+    "deadlock": "Pembelian berhasil setelah sesi database saling mengunci",
+    "forgotten": "Pembelian berhasil walau ada transaksi yang terlupakan",
     "jobs": "Pekerjaan yang lewat selama gangguan",
     "standby": "Server kedua mengambil alih",
     "standby serves": "… dan pembeli langsung dilayani",
