@@ -42,7 +42,7 @@ class Failover:
     def __init__(self, play: Play) -> None:
         self.play = play
         self.fronts = Fronts(play.folder / "front")
-        self.back = BACK if play.scale == 1 else 20.0
+        self.back = BACK if play.scale == 1 else 40.0
         self.shop = ShopCopy(
             play.folder / "copy", SANDBOX_RATE="3000", TELEGRAM_RATE="1000", TELEGRAM_MODE="auto",
             PUBLIC_URL=self.fronts.public_url, SSL_CERT_FILE=str(self.fronts.certificate),
@@ -73,6 +73,9 @@ class Failover:
     def _mode(self) -> str:
         rows = self.shop.sql(MODE)
         return str(rows[0][0]) if rows else ""
+
+    def _until_webhook(self) -> None:
+        self.shop.wait(lambda: self._mode() == "webhook", "the webhook", 60 + self.back)
 
     # -- by command, under load ----------------------------------------------------------------------------------------
 
@@ -203,7 +206,7 @@ class Failover:
     # -- by itself -----------------------------------------------------------------------------------------------------
 
     def _front_dies_and_returns(self) -> None:
-        self.shop.wait(lambda: self._mode() == "webhook", "the webhook", 60 + self.back)
+        self._until_webhook()
         self.play.say("the front dies")
         if self.play.planted("stuck"):
             self.shop.manage("failover", "mode", "webhook")
@@ -226,6 +229,7 @@ class Failover:
         if self.play.planted("flapping"):
             for mode in ("polling", "auto"):
                 self.shop.manage("failover", "mode", mode)
+            self._until_webhook()
         self.play.keep(at_most("returned", f"the webhook is back within {self.back + 30:g} s", took, self.back + 30))
         self.play.keep(
             at_least("not too early", f"and not before {self.back:g} s of health", round(took), self.back - 5)
@@ -240,6 +244,7 @@ class Failover:
         """The old front is gone for good: the SOP page's own blocks put another one at another address."""
         if self.play.planted("gone"):
             self.fronts.start("old")
+            self._until_webhook()
         self.play.say("the front is gone; following deploy/SOP/dns-and-proxy.md to another address")
         self.fronts.kill("old")
         self.fronts.start("new")

@@ -50,7 +50,7 @@ FAILOVER: Plants = {
     "refused": breaks("bot", "bot tells", "bot delivers"),  # the new bot's token is none
     "locked": breaks("bot at once"),  # the database keeps the command waiting
     "silent": breaks("bot tells", "bot delivers"),  # who meets the new bot is forgotten
-    "stuck": breaks("polling", "polled"),  # the shop may only use the webhook
+    "stuck": breaks("polling", "polled", "not too early", "no flapping"),  # the shop may only use the webhook
     "gone": breaks("returned", "no flapping"),  # the front does not come back in time
     "hasty": breaks("not too early"),  # a moment of health is enough
     "flapping": breaks("no flapping"),  # the way in changes to and fro
@@ -67,7 +67,7 @@ SQL = {
     "chaos.mute": """
         CREATE SEQUENCE invoices;
         CREATE FUNCTION lose_invoices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-          IF NEW.kind = 'invoice' AND nextval('invoices') % 2 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+          IF NEW.kind = 'invoice' AND mod(nextval('invoices'), 2) = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
         CREATE TRIGGER lose_invoices BEFORE INSERT ON bot_outboundmessage FOR EACH ROW EXECUTE FUNCTION lose_invoices()""",
     "chaos.torn": "UPDATE base_lease SET epoch = epoch + 1 WHERE name = 'bot'",
     "chaos.twice": """
@@ -93,7 +93,8 @@ SQL = {
         FROM bot_inboundupdate AS known WHERE next_at IS NULL LIMIT 5""",
     "failover.jumbled": """
         UPDATE bot_inboundupdate SET handled_at = handled_at + interval '1 day'
-        WHERE update_id = (SELECT min(update_id) FROM bot_inboundupdate GROUP BY chat_id HAVING count(*) > 1 LIMIT 1)""",
+        WHERE update_id = (SELECT min(update_id) FROM bot_inboundupdate WHERE handled_at IS NOT NULL AND chat_id IS NOT NULL
+                           GROUP BY chat_id HAVING count(DISTINCT update_id) > 1 LIMIT 1)""",
 }
 
 
