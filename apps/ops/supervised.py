@@ -9,7 +9,7 @@ from __future__ import annotations
 from supervisor import supervisord
 
 
-class AtOnce(supervisord.Supervisor):  # type: ignore[misc]
+class AtOnce(supervisord.Supervisor):
     """Looks for what to start after each reaping too."""
 
     def reap(self, once: bool = False, recursionguard: int = 0) -> None:
