@@ -25,7 +25,7 @@ LONG = (
 AFTERWARDS = ("spared", "stale", "lost", "twice", "left", "dropped", "generous", "chatty", "untold")
 MEANWHILE = (
     ("slow", "stuck", "standing", "numb", "torn", "idle"),
-    ("mute", "heirless", "locked"),
+    ("mute", "heirless", "locked", "apart"),
 )
 ON_THE_WAY_IN = (
     ("lost", "unasked", "idle", "locked", "stuck", "unmoved", "blind"),

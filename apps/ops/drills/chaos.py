@@ -192,15 +192,19 @@ class Chaos:
     def _lock_each_other(self) -> None:
         rounds = self.play.count(DEADLOCKS, 2)
         self.play.say(f"{rounds} × two sessions lock tables that the other one wants")
-        began = time.monotonic()
-        ended = sum(locks.deadlock(self.shop, *self.play.dice.sample(locks.TABLES, 2)) for _ in range(rounds))
+        began, before = time.monotonic(), locks.deadlocks(self.shop)
+        for _ in range(rounds):
+            first, second = self.play.dice.sample(locks.TABLES, 2)
+            locks.deadlock(self.shop, first, first if self.play.planted("apart") else second)
         if self.play.planted("locked"):
             locks.forget(self.shop, locks.TABLES, busy=UNHUNG + 2)
         self._buys()
         took = time.monotonic() - began
+        made = locks.deadlocks(self.shop) - before
         self.play.faults.append(
-            f"{ended} deadlocks between sessions that lock whole tables, the shop waiting behind them"
+            f"{made} deadlocks around sessions that lock whole tables, the shop waiting behind them"
         )
+        self.play.keep(at_least("deadlocks", "deadlocks were made", made, rounds // 2))
         self.play.keep(at_most("deadlock", f"a purchase goes through within {UNHUNG:g} s of deadlocks", took, UNHUNG))
 
     def _forget_a_transaction(self) -> None:

@@ -27,6 +27,7 @@ CHAOS: Plants = {
     "stuck": breaks("unhung"),  # nor what hung
     "standing": breaks("stalled"),  # the database stands still for too long
     "locked": breaks("deadlock", "forgotten"),  # a session that works holds the locks for too long
+    "apart": breaks("deadlocks"),  # no two sessions want the same
     "idle": breaks("jobs", "orders"),  # nobody buys
     "mute": breaks("buyers"),  # every second invoice is lost
     "heirless": breaks("standby"),  # the standby hangs too

@@ -7,6 +7,7 @@ MEASURED = {
     "served": "Melayani lagi setelah sebuah proses dimatikan",
     "unhung": "Pembelian berhasil setelah sebuah proses macet",
     "stalled": "Pembelian berhasil setelah database macet",
+    "deadlocks": "Sesi database dibuat saling mengunci",
     "deadlock": "Pembelian berhasil setelah sesi database saling mengunci",
     "forgotten": "Pembelian berhasil walau ada transaksi yang terlupakan",
     "jobs": "Pekerjaan yang lewat selama gangguan",
