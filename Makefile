@@ -40,8 +40,8 @@ campaign: .venv/.dev ## the full counts of kills and races (long)
 upgrade-check: .venv/.dev ## the older code's tests on this checkout's tables; BASE=v1.0
 	@sh deploy/upgrade-check.sh $(BASE)
 
-prove-install: .venv/.dev ## the installer in a container of its own (root, Debian's debootstrap and systemd-container)
-	@$(PY) -m tests.container.prove
+prove-install: .venv/.dev ## the installer in a container of its own (root, Debian's debootstrap and systemd-container; SUITE=trixie)
+	@$(PY) -m tests.container.prove $(SUITE)
 
 lock: ## pin requirements.in and requirements-dev.in with hashes (needs uv)
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url -q -o requirements.txt

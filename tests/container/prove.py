@@ -194,6 +194,9 @@ class Proof(Updates):
         outside = curl.replace("127.0.0.1", address)
         assert self.machine.sh(f"{outside}/admin/login/").stdout == "403", "the dashboard is open to everybody"
         assert self.machine.sh(f"{outside}/healthz/live").stdout == "200"
+        assert self.machine.sh(f"{outside}/metrics").stdout == "401"
+        bearer = "-H \"Authorization: Bearer $(sed -n 's/^METRICS_TOKEN=//p' /etc/autoorder/env)\""
+        assert self.machine.sh(f"{outside}/metrics {bearer}").stdout == "200", "Prometheus is sent away"
         assert self.machine.sh(f"{curl}/admin/login/").stdout == "200"
         say(
             "nginx: 200, 401, 413, 503 while the shop is down, none refused by restart or kill, 403 for the dashboard from elsewhere"
@@ -254,6 +257,31 @@ class Proof(Updates):
             say(f"SIGSTOP of {unit}: another one is active after {took:.0f} s")
         say(f"a sale: {self.buy():.1f} s")
 
+    def forgotten_transaction(self) -> None:
+        """Somebody at psql locks a table of every sale and goes home: PostgreSQL ends the session, and the shop goes on."""
+        lock = "(echo 'BEGIN; LOCK TABLE bot_inboundupdate;'; sleep 120)"
+        psql = "setpriv --reuid=postgres --regid=postgres --init-groups psql -q -d autoorder"
+        self.machine.sh(f"{lock} | setsid {psql} > /root/forgotten.log 2>&1 &")
+        time.sleep(1)
+        began = time.monotonic()
+        self.buy()
+        took = time.monotonic() - began
+        assert 20 < took < 45, f"a sale took {took:.0f} s behind a forgotten transaction"
+        say(f"a transaction that somebody forgot: a sale went through after {took:.0f} s")
+
+    def visitor(self) -> None:
+        """Who installed by sudo reaches the dashboard under their own name, since root often may not come by SSH."""
+        self.machine.sh("useradd -m rudi")
+        said = self.machine.sh(
+            "cd /root/autoorder && SUDO_USER=rudi sh deploy/install.sh", text="\n\n\n\n", seconds=900
+        ).stdout
+        assert "rudi@toko.example" in said, said
+        page = self.machine.sh(
+            "setpriv --reuid=rudi --regid=rudi --init-groups curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/autoorder/web.sock http://localhost/admin/login/"
+        ).stdout
+        assert page == "200", page
+        say("the dashboard opens for who installed by sudo")
+
     def crash_often(self, times: int) -> None:
         """However often it dies, systemd goes on; the pause between starts is cut short to see many."""
         self.machine.sh(
@@ -306,12 +334,13 @@ class Proof(Updates):
 
 
 def main() -> int:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "/var/tmp/autoorder-container")
+    suite = sys.argv[1] if len(sys.argv) > 1 else "bookworm"
+    folder = Path(sys.argv[2] if len(sys.argv) > 2 else "/var/tmp/autoorder-container")
     machine = Machine(folder / "debian")
     proof = Proof(machine, "toko.example")
     try:
-        machine.make_afresh()
-        say(f"a fresh Debian; systemd runs after {machine.boot():.0f} s")
+        machine.make_afresh(suite)
+        say(f"a fresh Debian {suite}; systemd runs after {machine.boot():.0f} s")
         proof.clone()
         proof.try_out()
         proof.install()
@@ -319,9 +348,11 @@ def main() -> int:
         proof.web()
         proof.install_again()
         proof.install_interrupted()
+        proof.visitor()
         proof.reboot()
         proof.kill_each()
         proof.hang_each()
+        proof.forgotten_transaction()
         proof.crash_often(200)
         proof.update()
         proof.failing_update("an update that does not start", BAD_START, starts=True)
