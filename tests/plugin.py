@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from apps.base import embedded
 
+WORKERS = 3  # as pyproject.toml says (-n): on two cores, since whole shops mostly wait
 ROOT = Path(__file__).resolve().parent.parent
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
@@ -79,7 +80,7 @@ def start_database() -> None:
 
 def make_schema_of(newer: Path, cluster: embedded.Cluster) -> None:
     """The tests' databases with the tables of a newer checkout (`make upgrade-check`); pytest then runs with --reuse-db."""
-    for name in ("test_autoorder", "test_autoorder_gw0", "test_autoorder_gw1"):
+    for name in ("test_autoorder", *(f"test_autoorder_gw{n}" for n in range(WORKERS))):
         embedded.ensure_database(cluster, name)
         env = {**os.environ, "DATABASE_URL": cluster.url(name)}
         subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=newer, env=env, check=True)
