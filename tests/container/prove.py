@@ -259,9 +259,11 @@ class Proof(Updates):
 
     def forgotten_transaction(self) -> None:
         """Somebody at psql locks a table of every sale and goes home: PostgreSQL ends the session, and the shop goes on."""
-        lock = "(echo 'BEGIN; LOCK TABLE bot_inboundupdate;'; sleep 120)"
         psql = "setpriv --reuid=postgres --regid=postgres --init-groups psql -q -d autoorder"
-        self.machine.sh(f"{lock} | setsid {psql} > /root/forgotten.log 2>&1 &")
+        (self.machine.root / "root/forget.sh").write_text(
+            f"(echo 'BEGIN; LOCK TABLE bot_inboundupdate;'; sleep 120) | {psql}\n"
+        )
+        self.machine.sh("setsid sh /root/forget.sh > /root/forgotten.log 2>&1 < /dev/null &")
         time.sleep(1)
         began = time.monotonic()
         self.buy()
