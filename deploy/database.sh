@@ -38,10 +38,12 @@ END $$;
 SQL
     [ "$(as_postgres psql -qAtc "SELECT 1 FROM pg_database WHERE datname = 'autoorder'")" = 1 ] ||
         as_postgres createdb -O autoorder_admin -E UTF8 -T template0 --locale=C.UTF-8 autoorder
-    # a transaction that somebody forgot must not keep its locks
-    as_postgres psql -q -c "ALTER DATABASE autoorder SET idle_in_transaction_session_timeout = '30s'"
+    end_forgotten_transactions
     grant_rights autoorder
 }
+
+# A transaction that somebody forgot must not keep its locks.
+end_forgotten_transactions() { as_postgres psql -q -c "ALTER DATABASE autoorder SET idle_in_transaction_session_timeout = '30s'"; }
 
 # What the shop may do with the tables of a database, now and after each migration.
 grant_rights() { # DATABASE

@@ -216,6 +216,7 @@ done
 printf '%s\n' "$old" >"$ROOT/unproved" # a machine that loses its power now comes up with $new, and the next update judges it
 switched=$(date +%s)
 say "5/5 Watching its health for $WATCHED s …"
+end_forgotten_transactions
 if switch_to "$new" && autoorder prepare >/dev/null && restart && stays_well; then
     forget_old_releases
     ls -1t "$DUMPS"/before-*.dump | tail -n +4 | xargs -r rm --

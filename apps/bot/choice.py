@@ -45,12 +45,16 @@ class Choice:
             self.mode = "polling"
         elif not self.mode:
             self.mode = "webhook" if healthy else "polling"
-        elif self.mode == "webhook" and self._bad_since is not None and now - self._bad_since >= PATIENCE:
+        elif self.mode == "webhook" and self.is_down(now):
             self.mode = "polling"
             self.needs = min(LONGEST, self.needs * 2) if forbidden else HEALTHY
         elif self.mode == "polling" and self._good_since is not None and now - self._good_since >= self.needs:
             self.mode = "webhook"
         return self.mode
+
+    def is_down(self, now: float) -> bool:
+        """The webhook has failed for as long as it may."""
+        return self.possible and self._bad_since is not None and now - self._bad_since >= PATIENCE
 
     def want(self, wanted: str) -> None:
         """Somebody asked for another rule. Back to `auto` nothing jumps: what is open stays until it is time."""

@@ -313,11 +313,17 @@ class Failover:
     async def _check_profile(self) -> None:
         """Whether somebody has renamed the bot: a thief of the token may, and so may the owner."""
         self._profile_at = time.monotonic()
-        asked = [("getMe", {}), *(("getMyName", {"language_code": code}) for code, _ in settings.LANGUAGES)]
-        found = [await self.telegram.try_call(method, params) for method, params in asked]
-        if all(outcome.verdict is Verdict.SENT for outcome in found):
-            me, *names = (outcome.result for outcome in found)
-            await in_thread(lambda: note_profile(me, [name["name"] for name in names]))
+        me = await self.telegram.try_call("getMe", {})
+        if me.verdict is not Verdict.SENT:
+            return
+        names: list[str] | None = []
+        for language, _ in settings.LANGUAGES:
+            name = await self.telegram.try_call("getMyName", {"language_code": language})
+            if name.verdict is not Verdict.SENT:  # an API of one's own may not know it
+                names = None
+                break
+            names = [*(names or []), name.result["name"]]
+        await in_thread(lambda: note_profile(me.result, names))
 
     async def _note_reach(self) -> None:
         """Tell when no call has been answered for a while, by whichever address, and when one is again."""
@@ -338,7 +344,8 @@ class Failover:
 
     async def _note_mode(self) -> None:
         """Tell while we poll because the webhook failed, not because somebody asked for it or does no more."""
-        self._fell = self._fell and self._applied == "polling" and self.choice.wanted == "auto"
+        down = self._fell or self.choice.is_down(time.monotonic())
+        self._fell = down and self._applied == "polling" and self.choice.wanted == "auto"
         if self._applied:
             await self._show("telegram.mode", "webhook_down", there=self._fell)
 

@@ -13,22 +13,27 @@ PROFILE = "telegram_profile"  # the stored setting in which the leader keeps wha
 SEEN = ("first_name", "username", "can_join_groups", "can_read_all_group_messages", "supports_inline_queries")
 
 
-def note_profile(me: dict[str, Any], names: list[str]) -> None:
-    """Remember the results of getMe and of getMyName in the shop's languages; when the same bot looks different from before, people
-    are told once.
+def note_profile(me: dict[str, Any], names: list[str] | None) -> None:
+    """Remember the results of getMe and of getMyName in the shop's languages (None: it could not be asked); when the same bot looks
+    different from before, people are told once.
 
     Fields that are not in SEEN tell nothing: Telegram adds some now and then.
     """
-    now = {"id": me["id"], **{name: me.get(name) for name in SEEN}, "names": names}
     with transaction.atomic():
         before = noted(PROFILE) or {}
+        now = {"id": me["id"], **{name: me.get(name) for name in SEEN}, "names": names or before.get("names") or []}
         if before == now:
             return
         note(PROFILE, now)
-        if before.get("id") == now["id"]:
-            was, has = called(before), called(now)
+        if before.get("id") == now["id"] and "names" in before:
+            renamed = any(before[part] != now[part] for part in ("first_name", "username", "names"))
             raise_incident(
-                "telegram.profile", "profile_changed", needs_hand=False, was=was, now=has, renamed=was != has
+                "telegram.profile",
+                "profile_changed",
+                needs_hand=False,
+                was=called(before),
+                now=called(now),
+                renamed=renamed,
             )
 
 

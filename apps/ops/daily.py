@@ -80,6 +80,5 @@ def about_machine(upto: datetime) -> dict[str, Any]:
     return {
         "incidents": day.count(),
         "still_open": list(open_incidents().order_by("opened_at")[:SHOWN]),
-        "drills_due": sorted(set(REGISTRY) - fresh),
-        "drills_fit": free_memory() >= FREE_MEMORY,
+        "drills_due": sorted(set(REGISTRY) - fresh) if free_memory() >= FREE_MEMORY else [],  # else each would refuse
     }  # fmt: skip

@@ -368,3 +368,6 @@ def test_polling_that_nobody_asked_for_is_told_for_as_long_as_it_lasts(
     assert states("telegram.mode") == ["resolved", "resolved"], "now somebody asked for it"
     wanted("auto")
     assert states("telegram.mode") == ["resolved", "resolved"], "and waits for the webhook to prove itself"
+    leader.choice._bad_since = time.monotonic() - failover.PATIENCE
+    step(leader)
+    assert states("telegram.mode") == ["resolved", "resolved", "open"], "it is still down"

@@ -66,7 +66,7 @@ def context(name: str) -> dict[str, Any]:
         "incident": SimpleNamespace(opened_at=AT, resolved_at=AT, times=3), "what": "status aneh", "where": "http://localhost:8000/admin/", "username": "",
         "late": 3, "stage": "in", "check": "disk", "says": "the disk is 91 % full", "day": AT,
         "money": {"orders": 3, "rupiah": 96_000, "best": [(product, 2)]},
-        "machine": {"incidents": 1, "still_open": [SimpleNamespace(text="gateway_down", data={"gateway": "pakasir"})], "drills_due": ["chaos"], "drills_fit": True},
+        "machine": {"incidents": 1, "still_open": [SimpleNamespace(text="gateway_down", data={"gateway": "pakasir"})], "drills_due": ["chaos"]},
     }  # fmt: skip
 
 
@@ -84,7 +84,6 @@ BRANCHES: dict[str, list[dict[str, Any]]] = {
     "alerts/daily": [
         {},
         {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}},
-        {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": ["chaos"], "drills_fit": False}},
     ],
     "alerts/health": [
         {"check": name, "says": "the disk is 91 % full"}

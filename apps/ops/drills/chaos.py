@@ -196,11 +196,12 @@ class Chaos:
         for _ in range(rounds):
             first, second = self.play.dice.sample(locks.TABLES, 2)
             locks.deadlock(self.shop, first, first if self.play.planted("apart") else second)
+        time.sleep(1)  # until PostgreSQL has counted them
+        made = locks.deadlocks(self.shop) - before
         if self.play.planted("locked"):
             locks.forget(self.shop, locks.TABLES, busy=UNHUNG + 2)
         self._buys()
         took = time.monotonic() - began
-        made = locks.deadlocks(self.shop) - before
         self.play.faults.append(
             f"{made} deadlocks around sessions that lock whole tables, the shop waiting behind them"
         )

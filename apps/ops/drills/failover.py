@@ -7,10 +7,8 @@ import threading
 import time
 from contextlib import suppress
 
-import psycopg
-
 from apps.bot.synthetic import FIRST_UPDATE
-from apps.ops.drills import planted
+from apps.ops.drills import locks, planted
 from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
 from apps.ops.drills.front import NEW, OLD, Fronts
 from apps.ops.drills.measures import Measure, at_least, at_most, exactly
@@ -165,7 +163,7 @@ class Failover:
         self.shop.insist("new_bot", token=NEW_TOKEN)
         self.shop.insist("pay", order_id=paid)  # while nobody can tell the buyer anything
         if self.play.planted("locked"):
-            self._lock_chats(62)
+            locks.forget(self.shop, ("bot_chat",), busy=62)
         token = RUBBISH if self.play.planted("refused") else NEW_TOKEN
         began = time.monotonic()
         said = self.shop.manage("failover", "bot", text=f"{token}\n".encode(), check=False)
@@ -197,11 +195,6 @@ class Failover:
         )
         if self.play.planted("refused"):
             self.shop.manage("failover", "bot", text=f"{NEW_TOKEN}\n".encode())
-
-    def _lock_chats(self, seconds: float) -> None:
-        wire = psycopg.connect(self.shop.database_url)
-        wire.execute("LOCK TABLE bot_chat")
-        threading.Timer(seconds, wire.close).start()
 
     # -- by itself -----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ ANSWER = 200
 MESSAGE = {"chat_id", "parse_mode", "reply_markup", "disable_notification"}
 METHODS: dict[str, tuple[set[str], set[str]]] = {  # method → required, allowed beside
     "getMe": (set(), set()),
+    "getMyName": (set(), {"language_code"}),
     "getUpdates": (set(), {"offset", "limit", "timeout", "allowed_updates"}),
     "setWebhook": (
         {"url"},

@@ -231,6 +231,9 @@ class FakeTelegram:
     def _getMe(self, params: dict[str, Any]) -> Any:
         return {"id": self.bot_id, "is_bot": True, "first_name": "Toko", "username": "toko_bot"}
 
+    def _getMyName(self, params: dict[str, Any]) -> Any:
+        return {"name": "Toko"}
+
     def _sendChatAction(self, params: dict[str, Any]) -> Any:
         if params["action"] not in ACTIONS:
             raise BadRequest("Bad Request: wrong parameter action in request")
@@ -329,9 +332,8 @@ class FakeTelegram:
 
     def _editMessageText(self, params: dict[str, Any]) -> Any:
         read_text(params["text"], params.get("parse_mode", ""), TEXT)
-        return self._edit(
-            params, {"text": params["text"], "html": params.get("parse_mode") == "HTML", "is_caption": False}
-        )
+        content = {"text": params["text"], "html": params.get("parse_mode") == "HTML", "is_caption": False}
+        return self._edit(params, content)
 
     def _editMessageCaption(self, params: dict[str, Any]) -> Any:
         return self._edit(params, {**self._caption(params), "is_caption": True})
