@@ -57,6 +57,12 @@ def unhandled(bot: int, body: Any) -> InboundUpdate | None:
     return known
 
 
+def waiting_chats(most: int = 500) -> list[Any]:
+    """Chats with updates that nobody has tried to handle yet, the longest waiting first, once each."""
+    due = InboundUpdate.objects.filter(next_at__isnull=False, last_error="", chat__isnull=False).order_by("next_at")
+    return list(dict.fromkeys(due.values_list("chat_id", flat=True)[:most]))
+
+
 def _chat(incoming: Incoming) -> Chat:
     """The chat an update belongs to; its name is refreshed when Telegram says another."""
     chat = chat_of(incoming.chat_id, kind=incoming.chat_kind, name=incoming.name, username=incoming.username)

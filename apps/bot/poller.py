@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -35,6 +36,9 @@ class Poller:
         self._handlers = ThreadPoolExecutor(HANDLERS, thread_name_prefix="chat")
 
     async def run(self) -> None:
+        with suppress(DatabaseError):  # without it the clock rings them in some seconds
+            loop = asyncio.get_running_loop()
+            self._handle(await loop.run_in_executor(self._store, left_behind))
         while True:
             try:
                 await self._round()
@@ -61,8 +65,20 @@ class Poller:
         loop = asyncio.get_running_loop()
         chats = await loop.run_in_executor(self._store, store_all, updates)
         self._offset = max(update["update_id"] for update in updates) + 1
+        self._handle(chats)
+
+    def _handle(self, chats: list[Any]) -> None:
         for chat_id in chats:
-            loop.run_in_executor(self._handlers, handle_chat, chat_id)
+            asyncio.get_running_loop().run_in_executor(self._handlers, handle_chat, chat_id)
+
+
+def left_behind() -> list[Any]:
+    """Chats with something that a poller before us stored and did not live to handle: nobody should wait for the clock."""
+    try:
+        return inbox.waiting_chats()
+    except DatabaseError:
+        connection.close()
+        raise
 
 
 def store_all(updates: list[dict[str, Any]]) -> list[Any]:
@@ -71,7 +87,7 @@ def store_all(updates: list[dict[str, Any]]) -> list[Any]:
     try:
         for body in updates:
             try:
-                stored = inbox.store(bot_id(), body)
+                stored = inbox.store(bot_id(), body) or inbox.unhandled(bot_id(), body)
             except NotAnUpdate:
                 log.warning("left out something that is no update", extra={"action": "not_an_update"})
                 continue

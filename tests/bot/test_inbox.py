@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
-from apps.bot import inbox
+from apps.bot import inbox, poller
 from apps.bot.models import Chat, ChatSession, InboundUpdate
 from apps.bot.router import DuplicateRoute, Routes, all_routes, merge
 from tests.driver import Buyer, Shop
+
+
+HELLO = {"update_id": 1, "message": {"message_id": 1, "date": 1, "chat": {"id": 701, "type": "private"},
+         "from": {"id": 701, "is_bot": False, "first_name": "Sari"}, "text": "/start"}}  # fmt: skip
 
 
 def test_order_is_kept_for_each_chat(shop: Shop, sari: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +56,7 @@ def test_a_failing_update_keeps_its_place_then_gives_way(
 
 
 def test_an_update_whose_thread_died_is_rung_again(shop: Shop, sari: Buyer) -> None:
-    body = {"update_id": 1, "message": {"message_id": 1, "date": 1, "chat": {"id": 701, "type": "private"},
-            "from": {"id": 701, "is_bot": False, "first_name": "Sari"}, "text": "/start"}}  # fmt: skip
-    inbox.store(1000001, body)
+    inbox.store(1000001, HELLO)
     shop.settle()
     assert sari.heard == []
     shop.forward(seconds=11)
@@ -165,3 +167,14 @@ def test_somebody_whom_the_bot_wrote_first_is_answered(shop: Shop, tono: Buyer) 
     shop.settle()
     tono.says("/start")
     assert "selamat datang" in tono.heard[-1]
+
+
+def test_what_a_poller_stored_and_did_not_live_to_handle_waits_for_no_clock(shop: Shop, sari: Buyer) -> None:
+    inbox.store(1000001, HELLO)
+    chat = Chat.objects.get()
+    assert poller.left_behind() == [chat.pk], "the next poller looks for it at its start"
+    assert poller.store_all([HELLO]) == [chat.pk], "and Telegram may bring it again"
+    poller.handle_chat(chat.pk)
+    shop.settle()
+    assert len(sari.heard) == 1
+    assert poller.left_behind() == poller.store_all([HELLO]) == []
