@@ -11,7 +11,6 @@ from apps.bot.models import Chat, ChatSession, InboundUpdate
 from apps.bot.router import DuplicateRoute, Routes, all_routes, merge
 from tests.driver import Buyer, Shop
 
-
 HELLO = {"update_id": 1, "message": {"message_id": 1, "date": 1, "chat": {"id": 701, "type": "private"},
          "from": {"id": 701, "is_bot": False, "first_name": "Sari"}, "text": "/start"}}  # fmt: skip
 
