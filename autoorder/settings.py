@@ -37,6 +37,9 @@ ALLOWED_HOSTS = [  # localhost always: `watch` and the updater ask there
 ]  # fmt: skip
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 ADMIN_PATH = env.str("ADMIN_PATH", default="admin/").strip("/") + "/"
+COMMAND = (
+    "autoorder" if BASE_DIR.is_relative_to("/opt/autoorder") else ".venv/bin/python manage.py"
+)  # as alerts name it
 BEHIND_NGINX = bool(os.environ.get("AUTOORDER_WEB_SOCKET"))  # as deploy/install.sh sets it up
 ADMIN_ALLOW = env.str("ADMIN_ALLOW", default="").split()  # addresses that may open the dashboard from the internet
 STORE_NAME = env.str("STORE_NAME", default="Toko Maju" if SANDBOX else "Toko")

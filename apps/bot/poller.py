@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -36,9 +35,10 @@ class Poller:
         self._handlers = ThreadPoolExecutor(HANDLERS, thread_name_prefix="chat")
 
     async def run(self) -> None:
-        with suppress(DatabaseError):  # without it the clock rings them in some seconds
-            loop = asyncio.get_running_loop()
-            self._handle(await loop.run_in_executor(self._store, left_behind))
+        try:
+            self._handle(await asyncio.get_running_loop().run_in_executor(self._store, left_behind))
+        except Exception:  # the clock rings them in some seconds
+            log.exception("what a poller before left could not be looked up", extra={"action": "poll_left_behind"})
         while True:
             try:
                 await self._round()

@@ -18,7 +18,7 @@ def render(name: str, language: str, /, **context: Any) -> str:
     """The message `templates/bot/<language>/<name>.html` as Telegram HTML; Indonesian when a language lacks it."""
     template = select_template([f"bot/{language}/{name}.html", f"bot/id/{name}.html"])
     with translation.override(language):
-        text = template.render({"store": settings.STORE_NAME, **context})
+        text = template.render({"store": settings.STORE_NAME, "command": settings.COMMAND, **context})
     return "".join(part if part.startswith("<code>") else _tidy(part) for part in VERBATIM.split(text)).strip()
 
 
