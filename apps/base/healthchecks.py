@@ -70,9 +70,14 @@ def judged_disk(percent: float, free: float) -> Figures:
 
 @health_check("memory")
 def memory() -> Figures:
-    known = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    total, available = (int(known[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    total, available = memory_of_machine()
     return judged_memory(100 * (1 - available / total), available)
+
+
+def memory_of_machine() -> tuple[int, int]:
+    """All of it, and what could be used without swapping, in bytes."""
+    known = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(known["MemTotal"].split()[0]) * 1024, int(known["MemAvailable"].split()[0]) * 1024
 
 
 def judged_memory(percent: float, available: float) -> Figures:

@@ -110,10 +110,9 @@ def replace_incident(key: str, text: str, **data: Any) -> None:
     """What is open under `key` has become worse: told anew, also when somebody has it in hand, with nobody hearing that the lesser
     one was over. Muted stays muted."""
     with transaction.atomic():
-        was_told = open_incidents().filter(key=key, told__gt=0).exists()
-        open_incidents().filter(key=key).update(
-            state=Incident.State.RESOLVED, next_at=None
-        )  # no `resolved_at`: it goes on
+        lesser = open_incidents().filter(key=key)
+        was_told = lesser.filter(told__gt=0).exists()
+        lesser.update(state=Incident.State.RESOLVED, next_at=None)  # no `resolved_at`: it goes on
         raise_incident(key, text, **data)
         if was_told:  # who heard of the lesser one hears the end, also while the worse one is muted
             open_incidents().filter(key=key, muted_until__gt=ShopNow()).update(told=1)

@@ -316,14 +316,18 @@ class Failover:
         me = await self.telegram.try_call("getMe", {})
         if me.verdict is not Verdict.SENT:
             return
-        names: list[str] | None = []
+        names = await self._names()
+        await in_thread(lambda: note_profile(me.result, names))
+
+    async def _names(self) -> list[str] | None:
+        """What the bot is called in each of the shop's languages; None where Telegram does not say, as an API of one's own may not."""
+        names = []
         for language, _ in settings.LANGUAGES:
             name = await self.telegram.try_call("getMyName", {"language_code": language})
-            if name.verdict is not Verdict.SENT:  # an API of one's own may not know it
-                names = None
-                break
-            names = [*(names or []), name.result["name"]]
-        await in_thread(lambda: note_profile(me.result, names))
+            if name.verdict is not Verdict.SENT:
+                return None
+            names.append(name.result["name"])
+        return names
 
     async def _note_reach(self) -> None:
         """Tell when no call has been answered for a while, by whichever address, and when one is again."""

@@ -10,12 +10,13 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from apps.base.clock import shop_now
+from apps.base.healthchecks import memory_of_machine
 from apps.base.incidents import Incident, open_incidents
 from apps.base.stored import Setting
 from apps.bot.synthetic import without_synthetic
 from apps.ops.alerts import tell_report
 from apps.ops.drills import everything
-from apps.ops.drills.runner import FREE_MEMORY, REGISTRY, free_memory
+from apps.ops.drills.runner import FREE_MEMORY, REGISTRY
 from apps.ops.models import DrillReport, Routine
 from apps.orders.models import Order
 from apps.orders.services.hours import time_of_day
@@ -80,5 +81,5 @@ def about_machine(upto: datetime) -> dict[str, Any]:
     return {
         "incidents": day.count(),
         "still_open": list(open_incidents().order_by("opened_at")[:SHOWN]),
-        "drills_due": sorted(set(REGISTRY) - fresh) if free_memory() >= FREE_MEMORY else [],  # else each would refuse
+        "drills_due": sorted(set(REGISTRY) - fresh) if memory_of_machine()[1] >= FREE_MEMORY else [],  # else each would refuse
     }  # fmt: skip

@@ -81,10 +81,7 @@ BRANCHES: dict[str, list[dict[str, Any]]] = {
     "category": [{}, {"category": None, "page": SimpleNamespace(items=[], number=0, has_next=False)}],
     "cart": [{}, {"items": []}],
     "money_back": [{}, {"line": None}],
-    "alerts/daily": [
-        {},
-        {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}},
-    ],
+    "alerts/daily": [{}, {"money": {}, "machine": {"incidents": 0, "still_open": [], "drills_due": []}}],
     "alerts/health": [
         {"check": name, "says": "the disk is 91 % full"}
         for name in ("disk", "memory", "time", "certificate", "database", "queue", "inbox", "outbox", "buyer age", "x")

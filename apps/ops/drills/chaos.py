@@ -15,7 +15,7 @@ from pathlib import Path
 from apps.base.environment import ROOT
 from apps.ops.drills import locks, planted
 from apps.ops.drills.aftermath import OWNER, Aftermath
-from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
+from apps.ops.drills.copy import CopyFailed, ShopCopy
 from apps.ops.drills.crowd import PRODUCT, Crowd
 from apps.ops.drills.measures import all_within, at_least, at_most, exactly
 from apps.ops.drills.runner import Drill, Play
@@ -147,16 +147,11 @@ class Chaos:
 
     def _pause(self, name: str) -> int:
         leader, _, child = name.partition("/")
-        family = self._family(leader)
+        family = self.shop.family(leader)
         for stopped in [family[1 + int(child)]] if child else family:
             with suppress(ProcessLookupError):
                 os.kill(stopped, signal.SIGSTOP)
         return family[0]
-
-    def _family(self, name: str) -> list[int]:
-        """A process by the supervisor's name, and after it all that it started."""
-        pid = self.shop.processes()[name]
-        return [pid, *descendants(pid)]
 
     def _buys(self) -> None:
         """One purchase from /start to the goods; what never comes has taken its time."""
@@ -169,7 +164,7 @@ class Chaos:
     def _stall_database(self) -> None:
         stall = UNHUNG + 2 if self.play.planted("standing") else STALL
         self.play.say(f"the database stands still for {stall:g} s")
-        pids = self._family("postgres")
+        pids = self.shop.family("postgres")
         began = time.monotonic()
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -253,7 +248,7 @@ class Chaos:
             self.play.faults.append("the leader of two hosts paused for good")
             self.play.keep(at_most("standby", f"the standby leads within {TAKEN_OVER:g} s", took, TAKEN_OVER))
             if self.play.planted("numb"):
-                planted.hold(self._family("web"), 8)
+                planted.hold(self.shop.family("web"), 8)
             self.play.keep(at_most("standby serves", "and answers within 5 s", self._answered(), 5.0))
             if self.play.planted("torn"):
                 planted.plant(self.shop, "chaos.torn")

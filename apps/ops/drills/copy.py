@@ -101,6 +101,11 @@ class ShopCopy:
         rows = supervisor(str(self.socket)).getAllProcessInfo()
         return {row["name"]: row["pid"] for row in rows if row["pid"]}
 
+    def family(self, name: str) -> list[int]:
+        """A process by the supervisor's name, and after it all that it started."""
+        pid = self.processes()[name]
+        return [pid, *descendants(pid)]
+
     @property
     def socket(self) -> Path:
         mine = list(self.shop_folder.glob("run/supervisor.sock"))

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from apps.bot.synthetic import FIRST_UPDATE
 from apps.ops.drills import locks, planted
-from apps.ops.drills.copy import CopyFailed, ShopCopy, descendants
+from apps.ops.drills.copy import CopyFailed, ShopCopy
 from apps.ops.drills.front import NEW, OLD, Fronts
 from apps.ops.drills.measures import Measure, at_least, at_most, exactly
 from apps.ops.drills.runner import Drill, Play
@@ -229,8 +229,7 @@ class Failover:
         )
         self.play.keep(exactly("no flapping", "in one switch", self.shop.sql(MODES)[0][0] - switched, 1))
         if self.play.planted("numb"):
-            web = self.shop.processes()["web"]
-            planted.hold([web, *descendants(web)], 8)
+            planted.hold(self.shop.family("web"), 8)
         self.play.keep(at_most("pushed", "and a buyer is answered within 5 s", self._answered(), 5.0))
 
     def _front_moves(self) -> None:

@@ -17,6 +17,7 @@ from django.db import connection
 
 from apps.base.clock import shop_now
 from apps.base.environment import ROOT
+from apps.base.healthchecks import memory_of_machine
 from apps.base.incidents import open_incidents
 from apps.ops.drills.measures import Measure
 from apps.ops.drills.report import Report
@@ -76,7 +77,7 @@ def register(drill: Drill) -> None:
 
 def refuse_where_it_would_hurt() -> None:
     """Raises RefusesToDrill when memory or disk are short, or while people are busy with an incident."""
-    memory = free_memory()
+    memory = memory_of_machine()[1]
     if memory < FREE_MEMORY:
         raise RefusesToDrill(f"Only {memory // 2**20} MB of memory are free, a drill needs {FREE_MEMORY // 2**20} MB.")
     disk = shutil.disk_usage(drills_folder()).free
@@ -87,12 +88,6 @@ def refuse_where_it_would_hurt() -> None:
         raise RefusesToDrill(
             f"An incident is open ({still_open.key}): end it first (its button Selesai, or Gangguan in the dashboard)."
         )
-
-
-def free_memory() -> int:
-    """Bytes that could be used without swapping."""
-    known = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    return int(known["MemAvailable"].split()[0]) * 1024
 
 
 def drills_folder() -> Path:
