@@ -51,15 +51,19 @@ def due_index(name: str) -> models.Index:
 
 
 CLAIM = """
-UPDATE {table} AS r SET attempts = attempts + 1, claimed_until = now() + make_interval(secs => %(lease)s),
+UPDATE {table} AS r SET attempts = attempts + 1, claimed_until = clock_timestamp() + make_interval(secs => %(lease)s),
     next_at = shop_now() + make_interval(secs => %(lease)s)
-WHERE id = %(pk)s AND next_at IS NOT NULL AND (claimed_until IS NULL OR claimed_until < now())
+WHERE id = %(pk)s AND next_at IS NOT NULL
+  AND (claimed_until IS NULL OR NOT claimed_until BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %(lease)s))
 RETURNING {columns}
 """
 
 
 def claim(model: type[Row], pk: Any) -> Row | None:
-    """Take the row for LEASE and count the attempt. None: final, or somebody else has it."""
+    """Take the row for LEASE and count the attempt. None: final, or somebody else has it.
+
+    A claim that lasts longer than a lease was made before the database's clock was set back: it holds nobody off.
+    """
     sql = CLAIM.format(table=model._meta.db_table, columns=columns_of(model, "r"))
     with connection.cursor() as cursor:
         cursor.execute(sql, {"lease": model.LEASE.total_seconds(), "pk": pk})
@@ -70,14 +74,24 @@ def claim(model: type[Row], pk: Any) -> Row | None:
 def release(row: Claimable, again: datetime | None) -> None:
     """End the work well: final when `again` is None, else ring then.
 
-    A `next_at` that somebody moved meanwhile (a cancel during a status call) is left as they set it.
+    A `next_at` that somebody moved meanwhile (a cancel during a status call) is left as they set it. A claim that ran out, and
+    that somebody else has taken since, changes nothing; so it is for `postpone` and `bury`.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {row._meta.db_table} SET claimed_until = NULL, attempts = 0, last_error = '',"
-            " next_at = CASE WHEN next_at = %s THEN %s ELSE next_at END WHERE id = %s",
-            [row.next_at, again, row.pk],
+            " next_at = CASE WHEN next_at = %s THEN %s ELSE next_at END"
+            " WHERE id = %s AND claimed_until IS NOT DISTINCT FROM %s",
+            [row.next_at, again, row.pk, row.claimed_until],
         )
+
+
+def _end(row: Claimable, **values: Any) -> bool:
+    """Write how a claim ended; False when it is no longer the caller's."""
+    mine = type(row)._default_manager.filter(pk=row.pk, claimed_until=row.claimed_until)
+    if row.claimed_until is None:
+        mine = type(row)._default_manager.filter(pk=row.pk, claimed_until__isnull=True)
+    return bool(mine.update(claimed_until=None, **values))
 
 
 def postpone(row: Claimable, error: str) -> None:
@@ -86,16 +100,13 @@ def postpone(row: Claimable, error: str) -> None:
         bury(row, error)
         return
     delay = timedelta(seconds=row.DELAYS[row.attempts - 1])
-    type(row)._default_manager.filter(pk=row.pk).update(
-        claimed_until=None, last_error=error[:ERROR_CHARS], next_at=ShopNow() + delay
-    )
+    _end(row, last_error=error[:ERROR_CHARS], next_at=ShopNow() + delay)
 
 
 def bury(row: Claimable, error: str) -> None:
     """Make the row a dead letter: it rings no more until somebody revives it, and the owner hears of it."""
-    type(row)._default_manager.filter(pk=row.pk).update(
-        claimed_until=None, last_error=error[:ERROR_CHARS], next_at=None, dead_at=ShopNow()
-    )
+    if not _end(row, last_error=error[:ERROR_CHARS], next_at=None, dead_at=ShopNow()):
+        return
     log.error("a row became a dead letter", extra={"action": "dead_letter", "row": f"{row._meta.label}:{row.pk}"})
     for listener in ON_DEAD_LETTER:
         listener(row, error)

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import uuid
+from datetime import datetime
 
 _lock = threading.Lock()
 _last = 0
@@ -14,6 +15,11 @@ _last = 0
 def sequence_number() -> int:
     """A growing 63-bit number: the time part of a UUIDv7."""
     return uuid7().int >> 64
+
+
+def floor_of(at: datetime) -> uuid.UUID:
+    """The least key that a row made at `at` can have: finds rows by age without a column for it."""
+    return uuid.UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 def uuid7() -> uuid.UUID:

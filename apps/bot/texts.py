@@ -10,6 +10,15 @@ from django.conf import settings
 from django.template.loader import select_template
 from django.utils import translation
 
+from apps.base.stored import Setting
+
+CONTACT = Setting(
+    "contact",
+    "",
+    "Kontak penjual",
+    "Dilihat pembeli kalau ada yang perlu ditanyakan, misalnya @budi atau WA 0812…",
+    most=100,
+)
 VERBATIM = re.compile(r"(<code>.*?</code>)", re.DOTALL)  # goods: not a character of them is touched
 TAG = re.compile(r"<[^>]+>")
 
@@ -18,7 +27,9 @@ def render(name: str, language: str, /, **context: Any) -> str:
     """The message `templates/bot/<language>/<name>.html` as Telegram HTML; Indonesian when a language lacks it."""
     template = select_template([f"bot/{language}/{name}.html", f"bot/id/{name}.html"])
     with translation.override(language):
-        text = template.render({"store": settings.STORE_NAME, "command": settings.COMMAND, **context})
+        text = template.render(
+            {"store": settings.STORE_NAME, "command": settings.COMMAND, "contact": CONTACT.get, **context}
+        )
     return "".join(part if part.startswith("<code>") else _tidy(part) for part in VERBATIM.split(text)).strip()
 
 

@@ -14,10 +14,11 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from apps.base.adminpages import actor_of, page_context
 from apps.base.stored import ALL, Setting
+from apps.bot.texts import CONTACT
 from apps.orders.services import alerts, durations, front, hours
 
 FIRST = (  # what is changed most, on top
-    front.SHOP_CLOSED, front.CLOSED_NOTE, front.CONTACT, hours.OPENS, hours.CLOSES, hours.QUIET_FROM, hours.QUIET_TO,
+    front.SHOP_CLOSED, front.CLOSED_NOTE, CONTACT, hours.OPENS, hours.CLOSES, hours.QUIET_FROM, hours.QUIET_TO,
     durations.FIRST, durations.LAST,
 )  # fmt: skip
 

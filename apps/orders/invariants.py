@@ -28,12 +28,13 @@ def delivered_without_cover() -> Iterable[str]:
     yield from short.filter(Q(money__isnull=True) | Q(money__lt=F("total"))).values_list("number", flat=True)
 
 
-@register("seats", "no seat belongs to two running orders, and no plain unit once sold is for sale again")
+@register("seats", "no seat belongs to two running orders, and nothing sold once or taken off sale is for sale")
 def seats_out_of_place() -> Iterable[str]:
     resold = Q(state="available", is_shared=False, sold_at__isnull=False)
     stray = Q(state="reserved") & ~Q(line__order__state="awaiting_payment")
     unpaid = Q(state="sold", line__order__paid_at__isnull=True)
-    yield from map(str, Seat.objects.filter(resold | stray | unpaid).values_list("pk", flat=True))
+    withdrawn = Q(state="available", unit__off_sale_at__isnull=False)
+    yield from map(str, Seat.objects.filter(resold | stray | unpaid | withdrawn).values_list("pk", flat=True))
     over = OrderLine.objects.annotate(have=Count("seats")).filter(have__gt=F("quantity"))
     yield from map(str, over.values_list("pk", flat=True))
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.bot.models import Chat
-from apps.orders.models import CartItem, Category, Kind, Order, OrderLine, Product, Seat, Variant
+from apps.orders.models import CartItem, Category, Kind, Order, OrderLine, Product, Seat, StockUnit, Variant
 from apps.orders.services import stock
 from apps.orders.states import LineState, SeatState
 
@@ -72,6 +72,15 @@ def search(text: str, number: int) -> Page:
 def is_sold_out(product: Product) -> bool:
     """For a list: counted kinds without a free seat."""
     return product.kind in (Kind.STOCK, Kind.SHARED) and not getattr(product, "has_seats", True)
+
+
+def keeps_kind(products: QuerySet[Product]) -> QuerySet[Product]:
+    """Those of which something was stocked or ordered: seats, promises and books depend on what they are."""
+    stocked, ordered = (
+        StockUnit.objects.filter(product=OuterRef("pk")),
+        OrderLine.objects.filter(product=OuterRef("pk")),
+    )
+    return products.filter(Exists(stocked) | Exists(ordered))
 
 
 def variant_on_sale(variant_id: int) -> Variant | None:

@@ -61,13 +61,13 @@ def _moves(**table: str) -> Moves:
 SEAT = _moves(
     available="reserved quarantined withdrawn",
     reserved="sold available quarantined withdrawn",
-    sold="quarantined",
-    quarantined="available withdrawn sold",
+    sold="",
+    quarantined="available withdrawn",
     withdrawn="available",
 )
 SHARED_SEAT = {
     **SEAT,
-    "sold": SEAT["sold"] | {"available", "withdrawn"},
+    "sold": SEAT["sold"] | {"available", "withdrawn", "quarantined"},
 }  # free again after its end; a plain unit never
 
 LINE = _moves(
@@ -82,7 +82,7 @@ ORDER = _moves(
     awaiting_payment="paid expired cancelled needs_review",
     paid="delivered needs_review refunded",
     delivered="refunded",
-    expired="needs_review",
+    expired="paid needs_review",
     cancelled="needs_review",
     needs_review="paid refunded",
     refunded="",

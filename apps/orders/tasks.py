@@ -10,19 +10,23 @@ from django.db.models import F
 
 from apps.base.claims import work
 from apps.base.clock import shop_now
+from apps.base.errands import send_errand
+from apps.base.incidents import keep_incident, resolve_incident
 from apps.base.queue.outside import Crowded, outside_call
 from apps.bot import news
 from apps.orders.gateways import lanes
-from apps.orders.gateways.base import GatewayError
+from apps.orders.gateways.base import GatewayError, Unreadable
 from apps.orders.gateways.registry import gateway
 from apps.orders.models import GatewayEvent, Order, OrderLine, Payment
 from apps.orders.services import alerts, delivery, durations, events, holders, making, messages, payment
 from apps.orders.services.asking import Answer, ask
-from apps.orders.services.polling import next_ask
+from apps.orders.services.polling import LISTENED, is_over, next_ask
 from apps.orders.states import LineState, OrderState, PaymentState
 
+ENDED = (PaymentState.CANCELLED, PaymentState.EXPIRED, PaymentState.FAILED)
 SOON = timedelta(seconds=0.5)
 PROBE = timedelta(seconds=30)
+CREATING = timedelta(minutes=2)  # in which our own create may still come back
 NO_ANSWER_HOLD = timedelta(minutes=10)
 
 
@@ -36,11 +40,18 @@ def _tend_payment(row: Payment) -> datetime | timedelta | None:
         return None
     if row.state == PaymentState.CREATED:
         return _open_invoice(row)
+    if row.state == PaymentState.FAILED and not row.transaction:
+        return _try_gateway(row)
     if not row.transaction:  # ended before the gateway knew of it: nobody ever saw a QR
-        Payment.objects.filter(pk=row.pk).update(closed_at=shop_now())
+        _close(row)
         return None
-    if row.state in (PaymentState.CANCELLED, PaymentState.EXPIRED) and row.cancel_asked_at is None:
+    if row.state in ENDED and row.cancel_asked_at is None:
         return _cancel_invoice(row)
+    return _listen(row)
+
+
+def _listen(row: Payment) -> datetime | timedelta | None:
+    """One question of the schedule; what closes a payment is an answer *not completed* after its time."""
     if not lanes.take_slot(f"{row.gateway}:ask", lanes.ASK):
         return _later_in_line(row)
     asked = ask(row)
@@ -48,16 +59,37 @@ def _tend_payment(row: Payment) -> datetime | timedelta | None:
         return None
     if asked.answer is Answer.CROWDED:
         return timedelta(seconds=asked.wait)
-    if asked.answer is Answer.NO_ANSWER and row.state == PaymentState.PENDING:
-        return timedelta(seconds=max(asked.wait, 5))  # its order still waits for the answer
-    return _next_or_close(row)
+    if asked.answer is Answer.TOO_SOON:
+        return timedelta(seconds=asked.wait)
+    now = shop_now()
+    if not is_over(row, now):
+        if asked.answer is Answer.NO_ANSWER and row.state == PaymentState.PENDING:
+            return timedelta(seconds=max(asked.wait, 5))  # its order still waits for the answer
+        return next_ask(row, now)
+    if asked.answer is Answer.NOT_YET:
+        _close(row)
+        return None
+    keep_incident(_unanswered(row), "payment_unanswered", gateway=row.gateway, number=row.reference)
+    return next_ask(row, now)
 
 
-def _next_or_close(row: Payment) -> datetime | None:
-    again = next_ask(row, shop_now())
-    if again is None:
-        Payment.objects.filter(pk=row.pk, closed_at__isnull=True).update(closed_at=shop_now())
-    return again
+def _close(row: Payment) -> None:
+    """The last answer was *not completed* and its time is over, or nobody ever saw its QR."""
+    Payment.objects.filter(pk=row.pk, closed_at__isnull=True).update(closed_at=shop_now())
+    old = shop_now() - LISTENED
+    if (
+        not Payment.objects.filter(
+            next_at__isnull=False, closed_at__isnull=True, created_at__lt=old, gateway=row.gateway
+        )
+        .exclude(pk=row.pk)
+        .exists()
+    ):
+        resolve_incident(_unanswered(row))
+
+
+def _unanswered(row: Payment) -> str:
+    """One incident for all payments that a gateway says nothing about."""
+    return f"unanswered.{row.gateway}"
 
 
 def _later_in_line(row: Payment) -> timedelta:
@@ -70,8 +102,10 @@ def _later_in_line(row: Payment) -> timedelta:
 def _open_invoice(row: Payment) -> datetime | timedelta | None:
     lane = f"{row.gateway}:make"
     if not lanes.take_slot(lane, lanes.MAKE):
+        if lanes.is_open(lane):
+            return _let_go(row)
         ahead = Payment.objects.filter(state=PaymentState.CREATED, pk__lt=row.pk).values("pk")[:200].count()
-        return PROBE if lanes.is_open(lane) else SOON + timedelta(seconds=ahead * lanes.MAKE)
+        return SOON + timedelta(seconds=ahead * lanes.MAKE)
     try:
         with outside_call():
             invoice = gateway(row.gateway).create(row.reference, row.amount)
@@ -83,12 +117,40 @@ def _open_invoice(row: Payment) -> datetime | timedelta | None:
     return payment.store_invoice(row.pk, invoice)
 
 
-def _invoice_failed(row: Payment, error: GatewayError, lane: str) -> timedelta:
-    """Try on while the order's hold lasts; the buyer hears once that he was not charged."""
+def _invoice_failed(row: Payment, error: GatewayError, lane: str) -> datetime | timedelta | None:
+    """Asked to slow down, we do. Any other failure ends the order at once: its seats are free, and the buyer is not charged."""
+    if isinstance(error, Unreadable):
+        keep_incident(f"strange.{row.gateway}.invoice", "strange_answer", number=row.reference, what=error.message)
     lanes.call_failed(row.gateway, lane, error)
-    if error.retry_after == 0 and Payment.objects.filter(pk=row.pk, trouble_told=False).update(trouble_told=True):
-        messages.tell_buyer(Order.objects.select_related("buyer").get(pk=row.order_id), "gateway_trouble")
-    return timedelta(seconds=max(error.retry_after, 5))
+    return timedelta(seconds=error.retry_after) if error.retry_after else _let_go(row)
+
+
+def _let_go(row: Payment) -> datetime | None:
+    """No other way to pay is offered: the order ends, and its buyer hears when the gateway works again."""
+    payment.end_unbilled(payment_id=row.pk)
+    return shop_now() + PROBE
+
+
+def _try_gateway(row: Payment) -> datetime | timedelta | None:
+    """Somebody waits to hear that the gateway works: see whether it does, by the invoice that it did not make."""
+    now = shop_now()
+    lane = f"{row.gateway}:make"
+    if not row.trouble_told or now - row.created_at > payment.WAITS_FOR_GATEWAY:
+        _close(row)
+        return None
+    if not lanes.take_slot(lane, lanes.MAKE):
+        return PROBE
+    try:
+        with outside_call():
+            invoice = gateway(row.gateway).create(row.reference, row.amount)
+    except Crowded:
+        return SOON
+    except GatewayError as error:
+        lanes.call_failed(row.gateway, lane, error)
+        return timedelta(seconds=max(error.retry_after, PROBE.total_seconds()))
+    lanes.call_worked(row.gateway, lane)
+    send_errand(payment.TELL_WELL, row.gateway)
+    return payment.store_invoice(row.pk, invoice)  # never shown: it is cancelled there, and listened for
 
 
 def _cancel_invoice(row: Payment) -> datetime | timedelta | None:
@@ -103,13 +165,14 @@ def _cancel_invoice(row: Payment) -> datetime | timedelta | None:
         return SOON
     except GatewayError:
         pass  # not final either way: the questions that follow find the money
-    Payment.objects.filter(pk=row.pk).update(cancel_asked_at=shop_now())
-    return _next_or_close(row)
+    now = shop_now()
+    Payment.objects.filter(pk=row.pk).update(cancel_asked_at=now)
+    return now if is_over(row, now) else next_ask(row, now)
 
 
 def check_payment(pk: str) -> None:
     """*Cek pembayaran* was pressed: ask at once, outside the schedule's lane, and say when nothing came."""
-    row = Payment.objects.select_related("order__buyer").filter(pk=pk, closed_at__isnull=True).first()
+    row = Payment.objects.select_related("order__buyer").filter(pk=pk, received__isnull=True).first()
     if row is None:
         return
     asked = ask(row)
@@ -127,13 +190,17 @@ def settle_event(pk: str) -> None:
 def _settle_event(event: GatewayEvent) -> timedelta | None:
     row = events.payment_of(event)
     if row is None:
-        GatewayEvent.objects.filter(pk=event.pk).update(reason="no such payment")
+        events.note_unknown(event)
+        return None
+    if row.received is not None:
         return None
     if row.closed_at is not None:
-        return None
-    if not row.transaction:  # our own create has not come back yet
-        return timedelta(seconds=1)
-    asked = ask(row)
+        if event.asked or not events.says_paid(event):  # asked because of this bell, the gateway has denied it
+            return None
+        payment.listen_again(row.pk)
+    if not row.transaction and row.state == PaymentState.CREATED and shop_now() - event.stored_at < CREATING:
+        return timedelta(seconds=1)  # our own create has not come back yet
+    asked = ask(row, transaction=event.transaction)
     if asked.answer is Answer.SETTLED:
         return None
     if asked.answer in (Answer.TOO_SOON, Answer.CROWDED):
@@ -183,6 +250,16 @@ def tell_changed(line_id: str) -> None:
 def changed_failed(about: str) -> None:
     """Rung by the sender: the new text of a shared account cannot be brought."""
     holders.note_untold(UUID(about.partition(":")[2]))
+
+
+def tell_held(payment_id: str) -> None:
+    """Money waits for a hand: its buyer hears."""
+    payment.tell_held(UUID(payment_id))
+
+
+def tell_gateway_well(slug: str) -> None:
+    """A gateway works again: those whose orders ended because of it hear."""
+    payment.tell_gateway_well(slug)
 
 
 def tell_back_in_stock(variant_id: str) -> None:

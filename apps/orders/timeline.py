@@ -18,6 +18,8 @@ audit.describe(
         "order.placed": "Pesanan dibuat, total Rp{total}",
         "order.expired": "Waktu bayar habis, stok dilepas",
         "order.cancelled": "Dibatalkan, stok dilepas",
+        "order.not_billed": "Gateway tidak membuat tagihan, stok dilepas",
+        "stock.returned": "Stok dijual lagi: {seats} slot",
         "payment.confirmed": "Uang masuk Rp{amount} ({reference})",
         "payment.mismatch": "Uang masuk Rp{amount}, tagihan Rp{asked}: perlu dicek",
         "goods.sent": "Barang sampai di pembeli ({lines} baris)",

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.base.audit import AuditRow
+from apps.bot.texts import CONTACT
 from apps.ops.settings_page import labelled
 from apps.orders.services import front, hours, limits
 
@@ -58,4 +59,4 @@ def test_a_tab_left_open_changes_nothing_back(owner: Client) -> None:
     front.SHOP_CLOSED.set(True, actor="user:1")  # meanwhile, from the phone
     owner.post(page, {**stale, "contact": "@budi"})
     assert front.SHOP_CLOSED.get() is True
-    assert front.CONTACT.get() == "@budi"
+    assert CONTACT.get() == "@budi"

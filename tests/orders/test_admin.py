@@ -51,11 +51,14 @@ def test_an_order_tells_everything_that_happened(owner: Client, shop: Shop, sari
     assert "rahasia-1" not in page
 
 
-def test_late_money_is_served_by_a_hand(owner: Client, shop: Shop, sari: Buyer, spotify: Variant) -> None:
+def test_money_for_a_cancelled_order_is_served_by_a_hand(
+    owner: Client, shop: Shop, sari: Buyer, spotify: Variant
+) -> None:
     number = sari.orders("Spotify")
-    shop.forward(minutes=16)
+    sari.presses("Batalkan")
+    shop.forward(seconds=2)
     shop.bank_pays(number)
-    shop.forward(minutes=5)
+    shop.forward(minutes=30)
     order = Order.objects.get(number=number)
     assert order.state == "needs_review"
     act = reverse("admin:orders_order_act", args=[order.pk, "kirim"])

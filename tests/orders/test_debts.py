@@ -38,7 +38,6 @@ def paid_too_much_and_let_down(shop: Shop, sari: Buyer) -> Order:
     sari.orders("Diamond")
     row = Payment.objects.get()
     receive(row, 25_000)
-    review.serve_reviewed_order(order_id=row.order_id, actor="t")
     shop.settle()
     shop.forward(minutes=61)
     sari.presses("Minta uang kembali").presses("Ya, kembalikan")
@@ -70,12 +69,13 @@ def test_each_debt_is_closed_for_itself(shop: Shop, sari: Buyer, diamond: Varian
     books_hold()
 
 
-def paid_late_and_twice(shop: Shop, sari: Buyer) -> tuple[Order, Payment, Payment]:
-    """An expired order, its money after all, and the same once more by another invoice."""
+def cancelled_and_paid_twice(shop: Shop, sari: Buyer) -> tuple[Order, Payment, Payment]:
+    """A cancelled order, its money after all, and the same once more by another invoice."""
     number = sari.orders("Spotify")
-    shop.forward(minutes=16)
+    sari.presses("Batalkan")
+    shop.forward(seconds=2)
     shop.bank_pays(number)
-    shop.forward(minutes=5)
+    shop.forward(minutes=30)
     order = Order.objects.get()
     row = order.payments.get()
     again = Payment.objects.create(
@@ -87,7 +87,7 @@ def paid_late_and_twice(shop: Shop, sari: Buyer) -> tuple[Order, Payment, Paymen
 
 
 def test_money_given_back_serves_no_order(shop: Shop, sari: Buyer, spotify: Variant) -> None:
-    order, row, again = paid_late_and_twice(shop, sari)
+    order, row, again = cancelled_and_paid_twice(shop, sari)
     assert review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t") == row.amount
     assert Order.objects.get().state == "needs_review", "the first payment still waits"
     review.mark_refunded(order_id=order.pk, keys=[f"payment:{row.pk}"], actor="t")
@@ -98,7 +98,7 @@ def test_money_given_back_serves_no_order(shop: Shop, sari: Buyer, spotify: Vari
 
 
 def test_half_of_it_given_back_leaves_enough_for_the_goods(shop: Shop, sari: Buyer, spotify: Variant) -> None:
-    order, _row, again = paid_late_and_twice(shop, sari)
+    order, _row, again = cancelled_and_paid_twice(shop, sari)
     review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t")
     review.serve_reviewed_order(order_id=order.pk, actor="t")
     shop.settle()

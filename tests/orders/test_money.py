@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from apps.base.incidents import Incident
 from apps.bot.models import OutboundMessage
-from apps.orders.models import GatewayEvent, LedgerEntry, Order, Payment, RefusedCount, Seat, Variant
+from apps.orders.gateways import pakasir
+from apps.orders.gateways.base import GatewayError
+from apps.orders.models import GatewayEvent, GatewayLane, LedgerEntry, Order, Payment, RefusedCount, Seat, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 from apps.orders.states import LINE, ORDER, PAYMENT, SEAT, LineState, OrderState, PaymentState, SeatState
+from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
 
@@ -147,17 +150,42 @@ def test_another_amount_is_held_and_told(shop: Shop, sari: Buyer, tono: Buyer, n
     no_goods(sari)
 
 
-def test_a_lost_webhook_and_money_two_minutes_late_are_found(shop: Shop, sari: Buyer, tono: Buyer, number: str) -> None:
+def test_a_lost_webhook_and_money_two_minutes_late_are_found(shop: Shop, sari: Buyer, number: str) -> None:
     shop.forward(minutes=16)
     assert Order.objects.get().state == "expired"
     assert Seat.objects.filter(state="reserved").count() == 0
     shop.forward(minutes=1)
     shop.bank_pays(number)
     shop.forward(minutes=4)
-    assert Order.objects.get().state == "needs_review"
+    assert Order.objects.get().state == "delivered"
+    assert any("masuk setelah batas waktu, tapi stok masih ada" in text for text in sari.heard)
+    assert "barangnya" in sari.heard[-1]
+    call_command("checkinvariants")
+
+
+def test_late_money_without_stock_waits_for_a_hand(
+    shop: Shop, sari: Buyer, dewi: Buyer, tono: Buyer, number: str
+) -> None:
+    shop.forward(minutes=16)
+    shop.pays(dewi.orders("Spotify"))
+    Seat.objects.filter(state="available").update(state="withdrawn")
+    shop.pays(number)
+    shop.forward(seconds=5)
+    assert Order.objects.get(number=number).state == "needs_review"
     assert "masuk setelah pesanan ditutup" in sari.heard[-1]
     assert "Masuk setelah pesanan ditutup" in tono.heard[-1]
     call_command("checkinvariants")
+
+
+def test_late_money_for_what_was_taken_off_sale_waits_for_a_hand(
+    shop: Shop, sari: Buyer, spotify: Variant, number: str
+) -> None:
+    shop.forward(minutes=16)
+    spotify.product.is_active = False
+    spotify.product.save()
+    shop.pays(number)
+    shop.forward(seconds=5)
+    assert Order.objects.get().state == "needs_review"
 
 
 def test_money_for_a_cancelled_order_is_found(shop: Shop, sari: Buyer, number: str) -> None:
@@ -215,20 +243,70 @@ def test_without_an_answer_the_hold_lasts_ten_minutes_more(shop: Shop, sari: Buy
     assert Order.objects.get().state == "expired"
 
 
-def test_a_sick_gateway_is_told_once_and_the_qr_follows(shop: Shop, sari: Buyer, tono: Buyer, spotify: Variant) -> None:
-    shop.fakes.world.faults.gateway_down = True
-    sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli").presses("QRIS")
-    for _ in range(5):
-        shop.forward(seconds=31)
-    assert sum("Kamu belum ditagih" in text for text in sari.heard) == 1
-    assert any("Gateway pakasir gagal berkali-kali" in text for text in tono.heard)
-    shop.fakes.world.faults.gateway_down = False
-    from apps.orders.models import GatewayLane
+def try_to_buy(buyer: Buyer) -> None:
+    buyer.says("/start").presses("Semua produk").presses("Spotify").presses("Beli").presses("QRIS")
 
+
+def test_a_sick_gateway_holds_nothing_and_everybody_hears(
+    shop: Shop, sari: Buyer, dewi: Buyer, tono: Buyer, spotify: Variant
+) -> None:
+    shop.fakes.world.faults.gateway_down = True
+    try_to_buy(sari)
+    assert "Kamu belum ditagih" in sari.heard[-1]
+    assert Order.objects.get().state == "cancelled"
+    assert not Seat.objects.filter(state="reserved").exists()
+    for n in range(2):
+        try_to_buy(shop.buyer(860 + n, "Ani"))
+    assert any("Gateway pakasir gagal berkali-kali" in text for text in tono.heard)
+    try_to_buy(dewi)  # the breaker is open: she is told before anything is held
+    assert "Kamu belum ditagih" in dewi.screen["text"]
+    assert Order.objects.count() == 3
+    shop.fakes.world.faults.gateway_down = False
     GatewayLane.objects.update(open_until=None)
     shop.forward(seconds=31)
-    assert sari.invoice_number()
+    shop.settle()
+    assert sum("QRIS sudah normal lagi" in text for text in sari.heard) == 1
     assert Incident.objects.get(key="gateway.pakasir").state == "resolved"
+    assert sari.presses("Coba lagi").presses("Beli").presses("QRIS").invoice_number()
+    for _ in range(27):
+        shop.forward(hours=1)
+    assert not Payment.objects.filter(closed_at__isnull=True).exists()
+    call_command("checkinvariants")
+
+
+def test_what_the_gateway_did_not_bill_brings_no_waiting_time(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    shop.fakes.world.faults.gateway_down = True
+    try_to_buy(sari)
+    shop.fakes.world.faults.gateway_down = False
+    assert sari.orders("Spotify")
+    assert not any("belum dibayar" in text for text in sari.heard)
+
+
+def test_a_basket_the_gateway_did_not_bill_is_in_the_cart_again(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    make_product("canva", units=1, name="Canva")
+    shop.fakes.world.faults.gateway_down = True
+    sari.says("/start")
+    for name in ("Spotify", "Canva"):
+        sari.says("/start").presses("Semua produk").presses(name).presses("Tambah ke keranjang")
+    sari.presses("Bayar semua").presses("QRIS")
+    sari.presses("Lihat keranjang")
+    assert "Spotify Premium × 1" in sari.screen["text"]
+    assert "Canva × 1" in sari.screen["text"]
+
+
+def test_an_order_that_waited_for_its_qr_in_vain_is_not_called_unpaid(
+    shop: Shop, sari: Buyer, spotify: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*args: Any) -> None:
+        raise GatewayError("429", theirs=False, retry_after=30)
+
+    monkeypatch.setattr(pakasir.Pakasir, "create", busy)
+    try_to_buy(sari)
+    shop.forward(minutes=16)
+    assert Order.objects.get().state == "cancelled"
+    assert "tidak jadi dibuat" in sari.heard[-1]
+    monkeypatch.undo()
+    assert sari.orders("Spotify")
 
 
 def test_a_refused_key_alarms_the_owner(shop: Shop, sari: Buyer, tono: Buyer, spotify: Variant) -> None:

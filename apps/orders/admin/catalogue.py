@@ -30,7 +30,8 @@ from apps.orders.admin.fields import RupiahField
 from apps.orders.admin.stock import stock_link
 from apps.orders.importing.products import check_products, import_products, prices_before
 from apps.orders.importing.tables import BadFile, decode, is_workbook
-from apps.orders.models import Category, Kind, Product, StockUnit, Variant
+from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.selectors import keeps_kind
 from apps.orders.synthetic import real_products
 
 CODE_NEEDS = "Hanya huruf, angka, - dan _, tanpa spasi."
@@ -86,8 +87,14 @@ class ProductForm(forms.ModelForm):
 
     def clean_kind(self) -> str:
         kind: str = self.cleaned_data["kind"]
-        if self.instance.pk and kind != self.instance.kind and StockUnit.objects.filter(product=self.instance).exists():
-            raise ValidationError("Produk ini sudah punya stok: jenisnya tidak bisa diganti. Buat produk baru.")
+        if (
+            self.instance.pk
+            and kind != self.instance.kind
+            and keeps_kind(Product.objects.filter(pk=self.instance.pk)).exists()
+        ):
+            raise ValidationError(
+                "Produk ini sudah punya stok atau pesanan: jenisnya tidak bisa diganti. Buat produk baru."
+            )
         return kind
 
     def clean_photo(self) -> Any:

@@ -30,7 +30,7 @@ def _make(demo: DemoProduct, position: int) -> None:
     )
     product = Product.objects.create(
         code=demo.code, name=demo.name, description=demo.description, category=category, kind=demo.kind,
-        picture=keep_picture(draw(demo.name, demo.colour)), terms=demo.terms, warranty_days=demo.warranty_days,
+        picture=keep_picture(draw(demo.name, demo.colour)), terms=demo.terms,
         questions=demo.questions, position=position, max_quantity=demo.max_quantity,
     )  # fmt: skip
     for order, (name, price, days) in enumerate(demo.variants):

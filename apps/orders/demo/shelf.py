@@ -7,7 +7,9 @@ from typing import Any
 
 from apps.orders.models import Kind
 
-HOUSE_RULES = "Satu akun satu perangkat. Jangan ganti email, sandi atau profil. Garansi batal kalau aturan dilanggar."
+HOUSE_RULES = (
+    "Satu akun satu perangkat. Jangan ganti email, sandi atau profil. Kalau aturan dilanggar, akunnya bisa terkunci."
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,6 @@ class DemoProduct:
     units: int = 0
     seats: int = 0
     terms: str = ""
-    warranty_days: int = 0
     max_quantity: int = 10
     colour: str = "#334155"
     questions: list[dict[str, Any]] = field(default_factory=list)
@@ -34,20 +35,20 @@ PRODUCTS = [
         "netflix", "Netflix Premium", "Streaming", "🎬", Kind.SHARED,
         "Akun bersama, 1 profil + PIN milikmu sendiri. Ultra HD, bisa di HP, TV dan laptop.",
         [("1 bulan", 32_000, 30), ("3 bulan", 89_000, 90)],
-        "netflix.{tag}.{n}@contoh.id | nonton-{tag}-{n}", units=3, seats=5, warranty_days=30, colour="#b91c1c",
-        terms=f"{HOUSE_RULES} Pakai hanya profil yang tertulis. Kalau layar penuh, hubungi kami.", max_quantity=3,
+        "netflix.{tag}.{n}@contoh.id | nonton-{tag}-{n}", units=3, seats=5, colour="#b91c1c",
+        terms=f"{HOUSE_RULES} Pakai hanya profil yang tertulis.", max_quantity=3,
     ),
     DemoProduct(
         "spotify", "Spotify Premium", "Streaming", "🎬", Kind.STOCK,
         "Akun individu siap pakai, tanpa iklan, bisa unduh lagu.",
         [("1 bulan", 18_000, 30)],
-        "spotify{n}@contoh.id|lagu-enak-{n}", units=60, warranty_days=30, colour="#15803d", terms=HOUSE_RULES,
+        "spotify{n}@contoh.id|lagu-enak-{n}", units=60, colour="#15803d", terms=HOUSE_RULES,
     ),
     DemoProduct(
         "youtube", "YouTube Premium", "Streaming", "🎬", Kind.STOCK,
         "Undangan keluarga ke emailmu sendiri tidak perlu: akun langsung jadi.",
         [("1 bulan", 12_000, 30)],
-        "yt{n}@contoh.id|tonton-{n}", units=25, warranty_days=14, colour="#dc2626", terms=HOUSE_RULES,
+        "yt{n}@contoh.id|tonton-{n}", units=25, colour="#dc2626", terms=HOUSE_RULES,
     ),
     DemoProduct(
         "ml-diamond", "Mobile Legends Diamond", "Game", "🎮", Kind.MANUAL,
@@ -76,7 +77,7 @@ PRODUCTS = [
         "canva", "Canva Pro Lifetime", "Aplikasi", "🧩", Kind.STOCK,
         "Undangan tim Canva Pro, aktif di emailmu.",
         [("", 10_000, None)],
-        "https://contoh.id/canva/undangan-{n:03d}", units=1, colour="#7c3aed", warranty_days=7, terms=HOUSE_RULES,
+        "https://contoh.id/canva/undangan-{n:03d}", units=1, colour="#7c3aed", terms=HOUSE_RULES,
     ),
     DemoProduct(
         "resep", "E-book 50 Resep Nusantara", "Aplikasi", "🧩", Kind.CONTENT,

@@ -74,12 +74,7 @@ def nothing(talk: Talk) -> Reply:
 
 def help_screen(talk: Talk) -> Reply:
     with translation.override(talk.chat.language):
-        return Reply(
-            screen=Screen(
-                talk.say("help", contact=front.CONTACT.get()), [[Button(_("Pesanan saya"), "mine:0"), home_button()]]
-            ),
-            state="",
-        )
+        return Reply(screen=Screen(talk.say("help"), [[Button(_("Pesanan saya"), "mine:0"), home_button()]]), state="")
 
 
 def languages(talk: Talk) -> Reply:

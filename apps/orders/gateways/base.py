@@ -36,7 +36,7 @@ class Truth:
     reference: str
     amount: int
     status: Status
-    is_sandbox: bool
+    is_sandbox: bool | None  # None: it did not say so as documented
     word: str = ""  # the status as the gateway wrote it
 
 
@@ -58,6 +58,13 @@ class GatewayError(Exception):
         self.permanent = permanent
         self.theirs = theirs
         self.retry_after = retry_after
+
+
+class Unreadable(GatewayError):
+    """An answer came, but not one that we can read; the words go to the owner."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, theirs=False)
 
 
 class Refused(Exception):

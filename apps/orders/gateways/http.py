@@ -13,6 +13,7 @@ from apps.orders.gateways.base import GatewayError
 
 CONNECT = 2.0  # seconds
 READ = 5.0
+LEAST_PAUSE, MOST_PAUSE = 4.0, 60.0
 
 certificates()  # before the workers fork: they share it then
 
@@ -28,6 +29,12 @@ def client() -> httpx.Client:
     return _clients[os.getpid()]
 
 
+def _pause(said: str) -> float:
+    """Seconds to wait after a 429: what the gateway asks for, within bounds, so that no word of its stops a shop for hours."""
+    wait = float(said) if said.isascii() and said.isdigit() else LEAST_PAUSE
+    return min(max(wait, LEAST_PAUSE), MOST_PAUSE)
+
+
 def call(method: str, url: str, *, headers: dict[str, str], json: Any = None) -> dict[str, Any]:
     """The JSON object of a 2xx answer. Raises GatewayError, which tells our fault (4xx) from theirs."""
     try:
@@ -36,8 +43,7 @@ def call(method: str, url: str, *, headers: dict[str, str], json: Any = None) ->
         raise GatewayError(f"{type(error).__name__} while calling") from error
     note_date(answer.headers.get("Date"))
     if answer.status_code == 429:
-        wait = answer.headers.get("Retry-After", "")
-        raise GatewayError("429", theirs=False, retry_after=float(wait) if wait.isdigit() else 4.0)
+        raise GatewayError("429", theirs=False, retry_after=_pause(answer.headers.get("Retry-After", "")))
     if answer.status_code >= 500:
         raise GatewayError(f"{answer.status_code} from the gateway")
     if answer.status_code >= 300:

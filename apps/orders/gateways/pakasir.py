@@ -6,6 +6,7 @@ The webhook carries a plain secret of the project in `X-Secret`; it rings only, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
 from apps.base.credentials import credential
-from apps.orders.gateways.base import Doorbell, Gateway, GatewayError, Invoice, Refused, Status, Truth
+from apps.orders.gateways.base import Doorbell, Gateway, GatewayError, Invoice, Refused, Status, Truth, Unreadable
 from apps.orders.gateways.http import call
 
 
@@ -36,25 +37,26 @@ class Pakasir(Gateway):
         invoice = Invoice(
             transaction=_text(said, "txn_id"),
             total_payment=_number(said, "total_payment"),
-            fee=_number(said, "fee"),
+            fee=_number(said, "fee") if said.get("fee") is not None else 0,
             qr=_text(said, "qr_string"),
             pay_before=_moment(said.get("expired_at")),
         )
         if not invoice.transaction or not invoice.qr:
-            raise GatewayError("an invoice without txn_id or qr_string")
+            raise Unreadable("an invoice without txn_id or qr_string")
         if _text(said, "order_id") != reference or _number(said, "amount") != amount:
             raise GatewayError("an invoice for another order or amount", permanent=True)
         return invoice
 
     def status(self, transaction: str, reference: str) -> Truth:
         said = self._call("GET", f"transaction-status/{settings.PAKASIR_PROJECT}/{transaction}")
-        word = _text(said, "status")
+        word = _text(said, "status").strip().lower()
+        sandbox = said.get("is_sandbox")
         return Truth(
             transaction=_text(said, "txn_id"),
             reference=_text(said, "order_id"),
             amount=_number(said, "amount"),
             status=Status(word) if word in ("pending", "completed", "canceled") else Status.UNKNOWN,
-            is_sandbox=said.get("is_sandbox") is True,
+            is_sandbox=sandbox if isinstance(sandbox, bool) else None,
             word=word,
         )
 
@@ -85,17 +87,25 @@ def _text(said: dict[str, Any], name: str) -> str:
     return "" if value is None else str(value)[:4000].replace("\0", "")
 
 
+WHOLE = re.compile(
+    r"([0-9]{1,12})(?:\.0{1,2})?"
+)  # whole rupiah as gateways write them: 10000, "10000", 10000.0, "10000.00"
+
+
 def _number(said: dict[str, Any], name: str) -> int:
+    """Whole rupiah in any spelling. Raises Unreadable."""
     value = said.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise GatewayError(f"{name} is not a whole amount")
-    return value
+    found = None if isinstance(value, bool) else WHOLE.fullmatch(str(value).strip())
+    if found is None:
+        raise Unreadable(f"{name} is no whole amount: {str(value)[:40]!r}")
+    return int(found.group(1))
 
 
 def _moment(value: object) -> datetime | None:
-    """RFC 3339 with nanoseconds; None when it cannot be read (then our own hold decides)."""
+    """RFC 3339 in every spelling, nanoseconds and leap seconds too; None when it cannot be read (then our own hold decides)."""
     if not isinstance(value, str):
         return None
+    value = value.strip().upper().replace(":60", ":59")
     head, dot, rest = value.partition(".")
     digits = len(rest) - len(rest.lstrip("0123456789"))
     text = f"{head}.{rest[: min(digits, 6)]}{rest[digits:]}" if dot else value

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Lower
 
 from apps.base import audit
@@ -19,8 +18,9 @@ from apps.base.errands import send_errand
 from apps.base.words import said
 from apps.orders.importing.pasted import read_pasted_products
 from apps.orders.importing.tables import BadFile, Row, read_table
-from apps.orders.models import Category, Kind, Product, StockUnit, Variant
+from apps.orders.models import Category, Kind, Product, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
+from apps.orders.selectors import keeps_kind
 
 REQUIRED = ("code", "name", "price", "description", "category", "terms")
 OPTIONAL = ("kind", "variant", "duration_days", "seats", "cost", "min", "max", "warranty_days",
@@ -74,13 +74,17 @@ def check_products(raw: bytes, *, pasted: bool = False) -> list[Entry]:
 
 
 def _kinds_that_may_not_change(rows: list[Row]) -> list[str]:
-    """A product with stock keeps its kind, here as in the dashboard."""
+    """A product with stock or orders keeps its kind, here as in the dashboard."""
     given = [row for row in rows if row.get("kind")]
     codes = {row.get("code").lower() for row in given}
-    stocked = Product.objects.filter(Exists(StockUnit.objects.filter(product=OuterRef("pk"))))
-    known = {product.code.lower(): product.kind for product in stocked if product.code.lower() in codes}
+    fixed = keeps_kind(Product.objects.annotate(low=Lower("code")).filter(low__in=codes))
+    known = {product.code.lower(): product.kind for product in fixed}
     return [
-        _at(row, "kind", said("%(code)s has stock and stays '%(kind)s'", code=row.get("code"), kind=known[code]))
+        _at(
+            row,
+            "kind",
+            said("%(code)s has stock or orders and stays '%(kind)s'", code=row.get("code"), kind=known[code]),
+        )
         for row in given
         if (code := row.get("code").lower()) in known and known[code] != row.get("kind")
     ]

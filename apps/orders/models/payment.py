@@ -45,6 +45,7 @@ class Payment(Claimable):
     cancel_asked_at = models.DateTimeField("minta dibatalkan", null=True, blank=True)
     # late, double, mismatch: money without a home yet
     review = models.CharField("perlu dicek", max_length=12, blank=True, default="")
+    # its order ended because the gateway was sick, and the buyer waits to hear that it works again
     trouble_told = models.BooleanField(default=False)
     created_at = models.DateTimeField("dibuat", db_default=ShopNow())
     confirmed_at = models.DateTimeField("diterima pada", null=True, blank=True)
@@ -58,6 +59,7 @@ class Payment(Claimable):
             models.Index(fields=["gateway", "transaction"], name="payment_transaction", condition=~Q(transaction="")),
             models.Index(fields=["id"], name="payment_uncreated", condition=Q(state="created")),
             models.Index(fields=["review"], name="payment_review", condition=~Q(review="")),
+            models.Index(fields=["id"], name="payment_waits", condition=Q(state="failed", trouble_told=True)),
         ]
         constraints = [
             models.CheckConstraint(

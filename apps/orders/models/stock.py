@@ -76,13 +76,23 @@ class Seat(models.Model):
                 | Q(state="quarantined"),
                 name="seat_bound_when_taken",
             ),
+            models.CheckConstraint(condition=~Q(state="sold") | Q(sold_at__isnull=False), name="sold_has_a_time"),
         ]
         triggers = [
             pgtrigger.Protect(
                 name="plain_never_resold",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__is_shared=False, old__state="sold")
-                & ~pgtrigger.Q(new__state__in=["sold", "quarantined"]),
+                & (
+                    ~pgtrigger.Q(new__state="sold")
+                    | pgtrigger.Q(new__is_shared=True)
+                    | pgtrigger.Q(new__sold_at__isnull=True)
+                ),
+            ),
+            pgtrigger.Protect(  # else a plain unit once sold could become one that may be sold again
+                name="stays_plain",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__is_shared=False, new__is_shared=True),
             ),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
         ]

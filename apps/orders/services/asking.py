@@ -12,7 +12,7 @@ from apps.base.clock import ShopNow, shop_now
 from apps.base.incidents import raise_incident
 from apps.base.queue.outside import Crowded, outside_call
 from apps.orders.gateways import lanes
-from apps.orders.gateways.base import GatewayError, Status, Truth
+from apps.orders.gateways.base import GatewayError, Status, Truth, Unreadable
 from apps.orders.gateways.registry import gateway
 from apps.orders.models import Payment
 from apps.orders.services import payment as payments
@@ -39,37 +39,45 @@ class Asked:
     wait: float = 0.0
 
 
-def ask(payment: Payment) -> Asked:
-    """One status call, and settling when the gateway says completed. No transaction may be open."""
-    if not payment.transaction:
+def ask(payment: Payment, *, transaction: str = "") -> Asked:
+    """One status call, and settling when the gateway says completed. No transaction may be open.
+
+    `transaction`: the gateway's id as a webhook tells it, for a payment of which we never got it.
+    """
+    transaction = payment.transaction or transaction
+    if not transaction:
         return Asked(Answer.NOT_YET)
     lane = f"{payment.gateway}:ask"
     if lanes.is_open(lane):
         return Asked(Answer.NO_ANSWER, 15)
-    free = Q(asked_at__isnull=True) | Q(asked_at__lte=ShopNow() - GAP)
+    # a time in the future is of a clock that was set back since
+    free = Q(asked_at__isnull=True) | Q(asked_at__lte=ShopNow() - GAP) | Q(asked_at__gt=ShopNow())
     if not Payment.objects.filter(free, pk=payment.pk).update(asked_at=ShopNow()):
         return Asked(Answer.TOO_SOON, _rest_of_gap(payment))
     try:
         with outside_call():
-            truth = gateway(payment.gateway).status(payment.transaction, payment.reference)
+            truth = gateway(payment.gateway).status(transaction, payment.reference)
     except Crowded:
         Payment.objects.filter(pk=payment.pk).update(asked_at=None)
         return Asked(Answer.CROWDED, 0.5)
+    except Unreadable as error:  # it answered: no fault of its line, and nothing that may move money
+        lanes.call_worked(payment.gateway, lane)
+        return _strange(payment, error.message)
     except GatewayError as error:
         lanes.call_failed(payment.gateway, lane, error)
         return Asked(Answer.NO_ANSWER, max(4.0, error.retry_after))
     lanes.call_worked(payment.gateway, lane)
-    return _judge(payment, truth)
+    return _judge(payment, transaction, truth)
 
 
 def _rest_of_gap(payment: Payment) -> float:
     asked: datetime | None = Payment.objects.values_list("asked_at", flat=True).get(pk=payment.pk)
     rest = (asked + GAP - shop_now()).total_seconds() if asked else 0.0
-    return max(0.1, rest)
+    return min(max(0.1, rest), GAP.total_seconds())
 
 
-def _judge(payment: Payment, truth: Truth) -> Asked:
-    if (truth.transaction, truth.reference) != (payment.transaction, payment.reference):
+def _judge(payment: Payment, transaction: str, truth: Truth) -> Asked:
+    if (truth.transaction, truth.reference) != (transaction, payment.reference):
         return _strange(payment, "another transaction or order")
     if truth.status in (Status.PENDING, Status.CANCELED):
         return Asked(Answer.NOT_YET)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from apps.bot.models import Chat
-from apps.orders.models import CartItem, Variant
+from apps.orders.models import CartItem, OrderLine, Variant
 
 MOST_ITEMS = 20
 
@@ -31,6 +32,16 @@ def set_quantity(*, chat: Chat, item_id: Any, quantity: int) -> None:
         items.delete()
     else:
         items.update(quantity=min(quantity, item.variant.product.max_quantity))
+
+
+def put_back(*, chat: Chat, lines: Iterable[OrderLine]) -> None:
+    """What an order that came to nothing had taken out of the cart is there again; what is in it stays as it is."""
+    items = [
+        CartItem(chat=chat, variant_id=line.variant_id, quantity=line.quantity)
+        for line in lines
+        if line.renews_id is None
+    ]
+    CartItem.objects.bulk_create(items, ignore_conflicts=True)
 
 
 def empty_cart(*, chat: Chat) -> None:

@@ -13,6 +13,7 @@ from apps.base.clock import shop_now
 from apps.base.queue.bells import ring
 from apps.bot.models import Chat
 from apps.bot.synthetic import is_synthetic
+from apps.orders.gateways import lanes
 from apps.orders.gateways.registry import first_ready
 from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment
 from apps.orders.services import durations, front, limits, payment, stock
@@ -33,6 +34,8 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
     gateway = first_ready()
     if gateway is None:
         raise Refusal("no_gateway")
+    if lanes.is_open(f"{gateway.slug}:make"):
+        raise Refusal("gateway_trouble")
     with transaction.atomic():
         refuse(buyer, basket, now)
         hold = timedelta(minutes=limits.HOLD_MINUTES.get())

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from apps.base import audit
 from apps.base.clock import shop_now
+from apps.base.crypto import CannotOpen
 from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.bot import outbox
@@ -36,6 +37,14 @@ MADE_FAILED = "apps.orders.tasks.made_failed"
 
 class NothingToSend(Exception):
     """A counted line without its seats. Nobody gets an empty message: the row fails, and the owner is told."""
+
+
+class Damaged(Exception):
+    """Units that do not open; `seats` are their keys."""
+
+    def __init__(self, seats: list[Any]) -> None:
+        super().__init__(f"{len(seats)} units do not open")
+        self.seats = seats
 
 
 @dataclass(frozen=True)
@@ -66,12 +75,18 @@ def _named(names: list[str], unit: str) -> list[tuple[str, str]]:
 
 
 def goods_of(lines: Iterable[OrderLine]) -> list[Goods]:
-    """What each line's buyer bought, verbatim: account and seat line, code, or content."""
+    """What each line's buyer bought, verbatim: account and seat line, code, or content. Raises Damaged, CannotOpen."""
     lines = list(lines)
     bound: dict[Any, list[str]] = {line.pk: [] for line in lines}
     taken = [SeatState.SOLD, SeatState.RESERVED]
+    damaged = []
     for seat in Seat.objects.filter(line__in=lines, state__in=taken).select_related("unit").order_by("id"):
-        bound[seat.line_id].append(" | ".join(filter(None, [seat.unit.content, seat.label])))
+        try:
+            bound[seat.line_id].append(" | ".join(filter(None, [seat.unit.content, seat.label])))
+        except CannotOpen:
+            damaged.append(seat.pk)
+    if damaged:
+        raise Damaged(damaged)
     for line in lines:
         if line.content is not None and not bound[line.pk]:
             bound[line.pk] = [line.content.content]

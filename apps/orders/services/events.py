@@ -9,10 +9,11 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from apps.base.clock import ShopNow
+from apps.base.incidents import raise_incident
 from apps.base.queue.bells import ring
 from apps.base.sql import insert_row
 from apps.base.stored import Setting
-from apps.orders.gateways.base import Doorbell, Refused
+from apps.orders.gateways.base import Doorbell, Refused, Status
 from apps.orders.gateways.registry import gateway
 from apps.orders.models import GatewayEvent, Payment
 
@@ -46,7 +47,7 @@ def _keep(slug: str, raw: bytes, bell: Doorbell) -> GatewayEvent:
         return event
     # a repeat rings again until the payment is final
     same = GatewayEvent.objects.filter(gateway=slug, accepted=True, transaction=event.transaction, status=event.status)
-    settled = Payment.objects.filter(reference=event.reference, closed_at__isnull=False).exists()
+    settled = Payment.objects.filter(reference=event.reference, received__isnull=False).exists()
     same.update(
         times=F("times") + 1, **({} if settled else {"next_at": ShopNow(), "asked": 0, "attempts": 0, "dead_at": None})
     )
@@ -76,6 +77,22 @@ def payment_of(event: GatewayEvent) -> Payment | None:
         mine.filter(transaction=event.transaction).exclude(transaction="").first()
         or mine.filter(reference=event.reference).first()
     )
+
+
+def says_paid(event: GatewayEvent) -> bool:
+    """Whether it claims that the money is there."""
+    return event.accepted and event.status.strip().lower() == Status.COMPLETED
+
+
+def note_unknown(event: GatewayEvent) -> None:
+    """Somebody with our secret speaks of a payment that we have not got. One that is paid needs a hand: its order was lost, or
+    another shop uses the same project."""
+    GatewayEvent.objects.filter(pk=event.pk).update(reason="no such payment")
+    if says_paid(event):
+        raise_incident(
+            f"unknown.{event.gateway}.{event.reference}"[:120], "money_unknown", gateway=event.gateway,
+            number=event.reference, transaction=event.transaction,
+        )  # fmt: skip
 
 
 ASK_AGAIN = tuple(timedelta(seconds=s) for s in (4, 10, 30))  # after a completed bell that the status call denies

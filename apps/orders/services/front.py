@@ -1,4 +1,4 @@
-"""The shop's front: whether it sells now, and how to reach the people behind it."""
+"""The shop's front: whether it sells now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,3 @@ SHOP_CLOSED = Setting(
     "shop_closed", False, "Toko tutup", "Pembeli masih bisa melihat-lihat, tapi tidak bisa memesan. Yang sudah dibayar tetap dikirim."
 )  # fmt: skip
 CLOSED_NOTE = Setting("closed_note", "", "Pesan saat tutup", "Misalnya: buka lagi Senin jam 08.00.", most=200)
-CONTACT = Setting(
-    "contact", "", "Kontak penjual", "Dilihat pembeli di /bantuan, misalnya @budi atau WA 0812…", most=100
-)

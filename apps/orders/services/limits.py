@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from apps.base.stored import Setting
 from apps.bot.models import Chat
-from apps.orders.models import Order, Variant
+from apps.orders.models import Order, Payment, Variant
 from apps.orders.services import stock
 from apps.orders.states import OrderState
 
@@ -91,9 +91,13 @@ def _check_share(buyer: Chat, product_id: int, items: Sequence[Wanted]) -> None:
 def _check_budget(buyer: Chat, product_id: int, now: datetime) -> None:
     """The hold still to come counts in full, since it may last that long."""
     start = now - WINDOW
+    billed = Exists(
+        Payment.objects.filter(order=OuterRef("pk"), shown_at__isnull=False)
+    )  # else the gateway was at fault
     orders = Order.objects.filter(
-        Q(ended_at__isnull=True) | Q(ended_at__gt=start), buyer=buyer, lines__product_id=product_id
-    ).distinct()
+        Q(ended_at__isnull=True) | Q(ended_at__gt=start), billed | Q(ended_at__isnull=True), buyer=buyer,
+        lines__product_id=product_id,
+    ).distinct()  # fmt: skip
     held = [(max(order.created_at, start), order.ended_at or order.expires_at) for order in orders]
     used = sum((end - begin for begin, end in held), timedelta())
     if used + timedelta(minutes=HOLD_MINUTES.get()) > BUDGET:

@@ -92,6 +92,14 @@ def buy_rows(variant: Variant, language: str) -> Rows:
         return [[Button(_("Beli sekarang"), f"v:{variant.pk}:1")]]
 
 
+def again_rows(order: Order, lines: Sequence[OrderLine]) -> Rows:
+    """Order the same once more: the one product's page, or the cart that was put back."""
+    with override(order.buyer.language):
+        if len(lines) == 1:
+            return [[Button(_("Coba lagi"), f"v:{lines[0].variant_id}:{lines[0].quantity}")]]
+        return [[Button(_("Lihat keranjang"), "cart")]]
+
+
 def invoice_about(payment: Payment) -> str:
     return f"invoice:{payment.pk}"
 

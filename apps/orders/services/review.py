@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -13,9 +14,8 @@ from apps.base.clock import shop_now
 from apps.base.incidents import resolve_incident
 from apps.base.sql import update_row
 from apps.orders.models import LedgerEntry, Order, OrderLine, Payment
-from apps.orders.services import delivery, durations, ledger, making, messages, stock
+from apps.orders.services import delivery, ledger, making, messages, serving, stock
 from apps.orders.services.locks import lines_of, lock_order
-from apps.orders.services.payment import spread_news
 from apps.orders.states import ORDER, LineState, OrderState, move
 
 
@@ -34,30 +34,30 @@ def serve_reviewed_order(*, order_id: Any, actor: str) -> Order:
             raise NotPossible(f"Uang yang masuk Rp{received:,} belum menutup Rp{order.total:,}.".replace(",", "."))
         now = shop_now()
         lines = lines_of(order)
-        _take_stock(lines)
-        move(order, ORDER, OrderState.PAID, paid_at=now, review="")
-        stock.sell(lines, now)
-        delivery.allocate(order, lines, now)
+        _serve(order, lines, now)
         reviewed = [payment for payment in payments.values() if payment.review]
         if received > order.total:  # what is too much goes on waiting for a hand
             update_row(reviewed.pop(), review="excess")
         _close_reviews(reviewed)
         audit.append("review.served", f"order:{order.number}", actor=actor, at=now, received=received)
-        spread_news(order, lines)
         return order
 
 
-def _take_stock(lines: list[OrderLine]) -> None:
+def _serve(order: Order, lines: list[OrderLine], now: datetime) -> None:
     try:
-        for line in lines:
-            if line.renews_id:
-                durations.secure_seats(line)
-            elif stock.needs_seats(line.variant):
-                stock.reserve(line)
+        with transaction.atomic():
+            serving.take_seats(lines)
+            serving.serve(order, lines, now)
     except stock.SoldOut as shortage:
         raise NotPossible(
             f"Stok {shortage.line.name} tidak cukup lagi. Tambah stok, atau kembalikan uangnya."
         ) from shortage
+    except delivery.Damaged as damage:
+        raise NotPossible(
+            "Isi stok yang diambil tidak bisa dibuka (kuncinya lain, atau datanya rusak). Tarik isi itu dan tambah yang baru, atau kembalikan uangnya."
+        ) from damage
+    except delivery.NothingToSend as lack:
+        raise NotPossible("Barangnya tidak ada di pesanan ini. Kembalikan uangnya.") from lack
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.base import audit
 from apps.base.clock import ShopNow
+from apps.base.crypto import CannotOpen
 from apps.base.errands import send_errand
 from apps.orders.models import Kind, OrderLine, Seat, StockAlert, StockUnit, Variant
 from apps.orders.models.stock import content_hash
@@ -23,7 +24,9 @@ TELL_BACK = "apps.orders.tasks.tell_back_in_stock"
 # MATERIALIZED: inside an IN, a plan by nested loops would run the inner query again for every row, past its LIMIT
 RESERVE = """
 WITH chosen AS MATERIALIZED (
-  SELECT id FROM orders_seat WHERE variant_id = %s AND state = 'available' ORDER BY sequence LIMIT %s FOR UPDATE {skip}
+  SELECT id FROM orders_seat s WHERE variant_id = %s AND state = 'available'
+    AND (SELECT off_sale_at FROM orders_stockunit u WHERE u.id = s.unit_id) IS NULL
+  ORDER BY sequence LIMIT %s FOR UPDATE {skip}
 )
 UPDATE orders_seat SET state = 'reserved', line_id = %s WHERE id = ANY(ARRAY(SELECT id FROM chosen))
 RETURNING id
@@ -91,15 +94,36 @@ def free_ended(line: OrderLine) -> int:
     return _give_back(Seat.objects.filter(line=line, state=SeatState.SOLD, is_shared=True))
 
 
+def set_aside(seats: Iterable[Any]) -> int:
+    """Keep seats that nobody has seen from being sold: their contents do not open. Returns how many."""
+    unseen = Seat.objects.filter(pk__in=list(seats), state__in=[SeatState.AVAILABLE, SeatState.RESERVED])
+    return unseen.update(state=SeatState.QUARANTINED, line=None)
+
+
 def _give_back(seats: QuerySet[Seat]) -> int:
-    """Available again, unless the seller has taken the unit off sale meanwhile."""
+    """Available again, unless the seller has taken the unit off sale meanwhile. Returns how many are for sale."""
+    units = _lock_units(seats.values_list("unit_id", flat=True))
     pks = list(seats.select_for_update().order_by("sequence").values_list("pk", flat=True))
-    mine = Seat.objects.filter(pk__in=pks)
-    mine.filter(unit__off_sale_at__isnull=False).update(state=SeatState.WITHDRAWN, line=None, sold_at=None)
-    free = mine.exclude(state=SeatState.WITHDRAWN).update(state=SeatState.AVAILABLE, line=None, sold_at=None)
+    mine, off = Seat.objects.filter(pk__in=pks), [unit.pk for unit in units if unit.off_sale_at is not None]
+    mine.filter(unit__in=off).update(state=SeatState.WITHDRAWN, line=None, sold_at=None)
+    free = mine.exclude(unit__in=off).update(state=SeatState.AVAILABLE, line=None, sold_at=None)
+    _note_withdrawn(off)
     if free:
         _tell_who_waits(StockAlert.objects.filter(variant__seats__in=pks))
     return free
+
+
+def _lock_units(pks: Iterable[Any]) -> list[StockUnit]:
+    """Units before their seats: who takes one off sale, and who gives a seat back, must see each other."""
+    return list(StockUnit.objects.select_for_update(no_key=True).filter(pk__in=set(pks)).order_by("id"))
+
+
+def _note_withdrawn(units: Iterable[Any]) -> None:
+    """Units of which no seat was ever given away count as never there: the same content may be added anew."""
+    left = Seat.objects.filter(unit=OuterRef("pk")).exclude(state=SeatState.WITHDRAWN)
+    StockUnit.objects.filter(~Exists(left), pk__in=list(units), withdrawn_at__isnull=True).update(
+        withdrawn_at=ShopNow()
+    )
 
 
 def _tell_who_waits(wishes: QuerySet[StockAlert]) -> None:
@@ -136,6 +160,7 @@ def _add_batch(variant: Variant, batch: dict[bytes, NewUnit]) -> int:
         StockUnit(product_id=variant.product_id, variant=variant, content=new.content, content_hash=mark)
         for mark, new in batch.items()
     ]
+    back = _put_back_known(variant, batch)
     StockUnit.objects.bulk_create(fresh, ignore_conflicts=True)
     kept = set(StockUnit.objects.filter(pk__in=[unit.pk for unit in fresh]).values_list("pk", flat=True))
     shared = variant.product.kind in (Kind.SHARED, Kind.CONTENT)
@@ -148,7 +173,51 @@ def _add_batch(variant: Variant, batch: dict[bytes, NewUnit]) -> int:
                 for n, label in enumerate(labels, 1)
             ]
     Seat.objects.bulk_create(seats, batch_size=BATCH)
-    return len(kept)
+    return len(kept) + back
+
+
+def _put_back_known(variant: Variant, batch: Iterable[bytes]) -> int:
+    """What the seller took off sale while somebody held it, and now adds again, is on sale again. Returns how many units."""
+    off = StockUnit.objects.filter(
+        product_id=variant.product_id,
+        content_hash__in=list(batch),
+        off_sale_at__isnull=False,
+        withdrawn_at__isnull=True,
+    )
+    return sum(bool(_put_back(unit)) for unit in _lock_units(off.values_list("pk", flat=True)))
+
+
+def _put_back(unit: StockUnit) -> int:
+    """On sale again; returns how many seats can be sold now or later. The unit is locked."""
+    seats = unit.seats.filter(state__in=[SeatState.WITHDRAWN, SeatState.QUARANTINED])
+    StockUnit.objects.filter(pk=unit.pk).update(off_sale_at=None, withdrawn_at=None)
+    back = 0
+    for seat in seats.select_for_update().order_by("sequence"):
+        move(seat, SHARED_SEAT if seat.is_shared else SEAT, SeatState.AVAILABLE)
+        back += 1
+    return back + unit.seats.filter(state=SeatState.RESERVED).count()
+
+
+class NotBack(Exception):
+    """Why a unit cannot be sold again; one plain sentence in Indonesian for the dashboard."""
+
+
+def return_unit(*, unit: StockUnit, actor: str) -> int:
+    """*Jual lagi*: what was taken off sale, or set aside, is for sale again. Returns how many seats. Raises NotBack."""
+    try:
+        with transaction.atomic():
+            (locked,) = _lock_units([unit.pk])
+            try:
+                locked.content  # noqa: B018  (opened, not shown)
+            except CannotOpen as error:
+                raise NotBack(f"Isi {locked} tetap tidak bisa dibuka, jadi tidak dijual.") from error
+            back = _put_back(locked)
+            if back:
+                _tell_who_waits(StockAlert.objects.filter(variant=locked.variant_id))
+                audit.append("stock.returned", f"unit:{unit.pk}", actor=actor, seats=back)
+            return back
+    except IntegrityError as error:
+        raise NotBack(f"Isi {unit} sudah ditambahkan lagi sebagai isi baru, jadi tidak dijual dua kali.") from error
 
 
 def set_content(*, variant: Variant, content: str, actor: str) -> StockUnit:
@@ -177,14 +246,16 @@ def content_unit(variant: Variant) -> StockUnit | None:
 
 
 def withdraw_unit(*, unit: StockUnit, actor: str) -> int:
-    """Take a unit off sale: its free seats are withdrawn, sold ones stay sold. Returns how many were taken back."""
+    """Take a unit off sale: its free seats are withdrawn, those that a buyer holds when they come free, sold ones stay
+    sold. Returns how many were taken back."""
     with transaction.atomic():
-        seats = list(unit.seats.select_for_update().filter(state=SeatState.AVAILABLE).order_by("id"))
+        _lock_units([unit.pk])
+        free = [SeatState.AVAILABLE, SeatState.QUARANTINED]
+        seats = list(unit.seats.select_for_update().filter(state__in=free).order_by("sequence"))
         for seat in seats:
             move(seat, SHARED_SEAT if seat.is_shared else SEAT, SeatState.WITHDRAWN)
         StockUnit.objects.filter(pk=unit.pk).update(off_sale_at=ShopNow())
-        if not unit.seats.exclude(state=SeatState.WITHDRAWN).exists():
-            StockUnit.objects.filter(pk=unit.pk).update(withdrawn_at=ShopNow())
+        _note_withdrawn([unit.pk])
         audit.append("stock.withdrawn", f"unit:{unit.pk}", actor=actor, seats=len(seats))
     return len(seats)
 

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
+from django.core.management.base import CommandParser
+from django.db.models import Q
+from django.utils import timezone
+
 from apps.base.commands import ShopCommand
+from apps.base.ids import floor_of
 from apps.orders.gateways.lanes import ASK
 from apps.orders.models import Payment
 from apps.orders.services.asking import Answer, ask
 
 
 class Command(ShopCommand):
-    help = "Ask the gateways now about every payment without a final answer, two a second. Exit 1 when some did not answer."
-    example = "manage.py reconcile"
+    help = (
+        "Ask the gateways now about every payment without money, two a second: those still open, and those closed in the last "
+        "days. Exit 1 when some did not answer."
+    )
+    example = "manage.py reconcile --days 30"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--days", type=int, default=7, help="how far back closed payments are asked about again (7)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = list(Payment.objects.filter(closed_at__isnull=True).exclude(transaction="").order_by("-id"))
+        lately = Q(pk__gte=floor_of(timezone.now() - timedelta(days=options["days"])))  # keys grow with time
+        unpaid = Payment.objects.filter(Q(closed_at__isnull=True) | lately, received__isnull=True)
+        rows = list(unpaid.exclude(transaction="").order_by("-id"))
         counts: Counter[str] = Counter()
         for row in self.progress(rows, "payments"):
             asked = ask(row)
