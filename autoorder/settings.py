@@ -168,6 +168,7 @@ SELLER_CHAT_IDS = env.list("SELLER_CHAT_IDS", cast=int, default=[])
 
 # News travels upward by name, never by import.
 INCIDENT_TASK = "apps.ops.alerts.tell_incident"
+INCIDENT_AGAIN = "apps.ops.alerts.tell_again"  # somebody could not be reached
 BOT_ROUTES = ["apps.bot.staff.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
 TERMS_SET = "apps.snk.tasks.keep_terms"

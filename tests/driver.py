@@ -15,6 +15,7 @@ from django_q.signing import SignedPackage
 from apps.base import leases
 from apps.base.clock import shift_clock
 from apps.base.credentials import credential
+from apps.base.incidents import due_incidents, tend_incident
 from apps.base.queue.ticker import tick
 from apps.bot.client import Telegram
 from apps.bot.newbot import change_bot
@@ -154,13 +155,16 @@ class Shop:
         self.lead()
 
     def run_tasks(self) -> int:
-        """Every bell in the queue, once."""
+        """Every bell in the queue, once, and every alert."""
         rows = list(OrmQ.objects.order_by("id"))
         for row in rows:
             task = SignedPackage.loads(row.payload)
             OrmQ.objects.filter(pk=row.pk).delete()
             import_string(task["func"])(*task["args"])
-        return len(rows)
+        due = due_incidents(100)
+        for pk in due:
+            tend_incident(pk)
+        return len(rows) + len(due)
 
     def send_messages(self) -> int:
         """One visit of the sender to the desk and its calls."""

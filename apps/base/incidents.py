@@ -1,18 +1,22 @@
 """Incidents: the floor raises and ends them and knows when somebody must hear; a room above tells (settings.INCIDENT_TASK).
 
 One incident: one alert, reminders after 15 and 60 min while nobody has taken it, one "resolved". Muted, its key is silent for
-hours, however often it comes and goes; what is still open then is told again.
+hours, however often it comes and goes; what is still open then is told again. Who could not be reached is told again and again.
+
+Telling may wait for a mail server that hangs, so that it has threads of its own in `runbot` and never takes a queue worker.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import DatabaseError, IntegrityError, connection, models, transaction
 from django.db.models import F
 from django.utils.module_loading import import_string
 
@@ -20,7 +24,6 @@ from apps.base import audit
 from apps.base.claims import Claimable, due_index, work
 from apps.base.clock import ShopNow, shop_now
 from apps.base.ids import uuid7
-from apps.base.queue.bells import ring
 
 log = logging.getLogger(__name__)
 audit.describe(
@@ -33,13 +36,20 @@ audit.describe(
 
 MUTED = timedelta(hours=8)  # a night
 REMINDERS = (timedelta(minutes=15), timedelta(minutes=60))  # after it was opened
+LOOK = 0.5  # seconds between two looks at what is to be told
+TELLERS = 4  # incidents told at once
+UNHEARD_PAUSE, UNHEARD_MOST = (
+    timedelta(seconds=30),
+    timedelta(hours=1),
+)  # before somebody who was not reached is tried again
 
 
 class Incident(Claimable):
-    """Something that needs a hand. One open row per key; repeats are counted, not told again."""
+    """Something that needs a hand. One open row per key; repeats are counted, not told again. It has no bell: `run_alerts` looks
+    for itself."""
 
-    BELL: ClassVar[str] = "apps.base.incidents.tend_incident"
-    STEP: ClassVar[timedelta] = timedelta(seconds=10)
+    BELL: ClassVar[str] = ""
+    DELAYS: ClassVar[tuple[int, ...]] = (1, 5, 30, 120, 600, 600, 600, 600)
 
     class State(models.TextChoices):
         OPEN = "open", "Terbuka"
@@ -57,6 +67,9 @@ class Incident(Claimable):
     resolved_at = models.DateTimeField("selesai", null=True, blank=True)  # none, though resolved: it went on as another
     muted_until = models.DateTimeField("dibisukan sampai", null=True, blank=True)
     told = models.PositiveSmallIntegerField("kali dikabarkan", default=0)  # the alert itself, then reminders
+    end_told = models.BooleanField("selesai dikabarkan", default=False, db_default=False)
+    # who was not reached: what about, how often it was tried, when next
+    unheard = models.JSONField(default=list, db_default=[])
 
     class Meta:
         app_label = "base"
@@ -93,8 +106,7 @@ def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any)
     over = {} if needs_hand else {"state": Incident.State.RESOLVED, "resolved_at": shop_now()}
     try:
         with transaction.atomic():
-            incident = Incident.objects.create(key=key, text=text, data=data, muted_until=_muted_until(key), **over)
-            ring(Incident.BELL, incident.pk)
+            Incident.objects.create(key=key, text=text, data=data, muted_until=_muted_until(key), **over)
     except IntegrityError:  # somebody opened it between our look and our insert
         unresolved.update(times=F("times") + 1, last_at=ShopNow())
 
@@ -128,7 +140,6 @@ def resolve_incident(key: str, *, actor: str = "shop") -> None:
     """Close it and have those told who heard of it; no row, nothing to close."""
     for incident in open_incidents().filter(key=key):
         _move(incident, Incident.State.RESOLVED, actor, resolved_at=ShopNow(), next_at=ShopNow())
-        ring(Incident.BELL, incident.pk)
 
 
 def take_incident(key: str, *, actor: str) -> bool:
@@ -160,14 +171,86 @@ def _move(incident: Incident, to: str, actor: str, **more: Any) -> bool:
 
 
 def tend_incident(pk: str) -> None:
-    """Task: the alert, a reminder, or the end of one incident."""
+    """The alert, a reminder, or the end of one incident; and what somebody has not heard yet."""
     work(Incident, pk, _tend)
+
+
+def due_incidents(most: int = TELLERS) -> list[str]:
+    """Those that have something to tell now, the longest waiting first."""
+    due = Incident.objects.filter(next_at__lte=ShopNow()).order_by("next_at")
+    return [str(pk) for pk in due.values_list("pk", flat=True)[:most]]
+
+
+def run_alerts(stop: threading.Event) -> None:
+    """Tell what is due until stopped; a database that is away is waited for."""
+    pool = ThreadPoolExecutor(TELLERS, thread_name_prefix="alert")
+    busy: dict[str, Future[None]] = {}
+    while not stop.wait(LOOK):
+        busy = {pk: told for pk, told in busy.items() if not told.done()}
+        try:
+            for pk in due_incidents(TELLERS + len(busy)):
+                if pk not in busy and len(busy) < TELLERS:
+                    busy[pk] = pool.submit(_tend_in_thread, pk)
+        except DatabaseError:
+            log.warning("alerts wait for the database", extra={"action": "alerts_wait"})
+            connection.close()
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _tend_in_thread(pk: str) -> None:
+    try:
+        tend_incident(pk)
+    except Exception:
+        log.exception("an incident could not be told", extra={"action": "alert_failed"})
+        connection.close()
+
+
+def note_unheard(pk: Any, about: str) -> None:
+    """Somebody could not be reached: `about` names what and whom for settings.INCIDENT_AGAIN. Tried again after growing pauses, for
+    as long as it takes."""
+    with transaction.atomic():
+        incident = Incident.objects.select_for_update().filter(pk=pk).first()
+        if incident is None:
+            return
+        tries = next((entry["tries"] for entry in incident.unheard if entry["about"] == about), 0)
+        at = shop_now() + min(UNHEARD_PAUSE * 2**tries, UNHEARD_MOST)
+        others = [entry for entry in incident.unheard if entry["about"] != about]
+        incident.unheard = [*others, {"about": about, "tries": min(tries + 1, 10), "at": at.isoformat()}]
+        incident.next_at = at if incident.next_at is None else min(incident.next_at, at)
+        incident.save(update_fields=["unheard", "next_at"])
+
+
+def _tell_unheard(incident: Incident, now: datetime) -> None:
+    """Try those whose turn it is; until it is known that they heard, they have another turn."""
+    again = import_string(settings.INCIDENT_AGAIN)
+    for entry in incident.unheard:
+        if datetime.fromisoformat(entry["at"]) <= now:
+            heard = again(incident, entry["about"])
+            _forget_unheard(incident.pk, entry["about"]) if heard else note_unheard(incident.pk, entry["about"])
+
+
+def _forget_unheard(pk: Any, about: str) -> None:
+    with transaction.atomic():
+        incident = Incident.objects.select_for_update().get(pk=pk)
+        incident.unheard = [entry for entry in incident.unheard if entry["about"] != about]
+        incident.save(update_fields=["unheard"])
 
 
 def _tend(incident: Incident) -> datetime | None:
     """Tell whatever is due; returns when the next is."""
+    if incident.unheard:
+        _tell_unheard(incident, shop_now())
+        incident.refresh_from_db(fields=["unheard"])
+    turns = [datetime.fromisoformat(entry["at"]) for entry in incident.unheard]
+    if (regular := _tell_due(incident)) is not None:
+        turns.append(regular)
+    return min(turns, default=None)
+
+
+def _tell_due(incident: Incident) -> datetime | None:
+    """The alert, a reminder or the end, whichever is due; returns when the next is."""
     tell = import_string(settings.INCIDENT_TASK)
-    now = shop_now()
+    now, before = shop_now(), incident.told
     if incident.is_muted(now):
         return _while_muted(incident, tell)
     if incident.told == 0:
@@ -177,23 +260,32 @@ def _tend(incident: Incident) -> datetime | None:
         if incident.resolved_at is not None and incident.resolved_at > incident.opened_at:
             return now  # that it is over is a telling of its own, with a task's whole time
     elif incident.state == Incident.State.RESOLVED:
-        if incident.resolved_at is not None:
-            tell(incident, "resolved")
-    elif incident.state == Incident.State.OPEN and now >= _next_word(incident):
+        _tell_end(incident, tell)
+    elif incident.state == Incident.State.OPEN and incident.told <= len(REMINDERS) and now >= _next_word(incident):
         tell(incident, "reminder")
         Incident.objects.filter(pk=incident.pk).update(told=F("told") + 1)
         incident.told += 1
     waits = incident.state == Incident.State.OPEN and incident.told <= len(REMINDERS)
-    return _next_word(incident) if waits else None
+    if not waits:
+        return None
+    # what was told late, after a mute or an outage, is not followed by all its reminders at once
+    return max(_next_word(incident), now + REMINDERS[0]) if incident.told != before else _next_word(incident)
 
 
 def _while_muted(incident: Incident, tell: Callable[[Incident, str], None]) -> datetime | None:
     """Only that it is over is told, to those who heard that it began."""
     if incident.state != Incident.State.RESOLVED:
         return incident.muted_until
-    if incident.told and incident.resolved_at is not None:
-        tell(incident, "resolved")
+    if incident.told:
+        _tell_end(incident, tell)
     return None
+
+
+def _tell_end(incident: Incident, tell: Callable[[Incident, str], None]) -> None:
+    """That it is over, once."""
+    if incident.resolved_at is not None and not incident.end_told:
+        tell(incident, "resolved")
+        Incident.objects.filter(pk=incident.pk).update(end_told=True)
 
 
 def _next_word(incident: Incident) -> datetime:

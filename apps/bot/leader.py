@@ -21,6 +21,7 @@ from django.db import DatabaseError, OperationalError, connection
 from apps.base import leases, tokencopy
 from apps.base.credentials import adopt_environment, credential
 from apps.base.heartbeats import beat, leave
+from apps.base.incidents import run_alerts
 from apps.base.queue.bells import OUTBOX_CHANNEL
 from apps.base.queue.ticker import run_clock
 from apps.base.runfiles import boot_id
@@ -58,6 +59,7 @@ class BotProcess:
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, lambda *_: self.stopping.set())
         threading.Thread(target=run_clock, args=(self.stopping,), name="clock", daemon=True).start()
+        threading.Thread(target=run_alerts, args=(self.stopping,), name="alerts", daemon=True).start()
         asyncio.run(self._main())
 
     async def _main(self) -> None:

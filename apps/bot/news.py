@@ -19,7 +19,7 @@ from apps.bot.screens import Button, Screen, send_screen
 from apps.bot.texts import render
 
 NOTICE = OutboundMessage.Kind.NOTICE
-
+UNHEARD = "apps.ops.alerts.unheard"  # the task that hears when the shop's bot cannot bring an alert
 
 # what the operators hear as well: the machine and its ways out, not the money
 OF_THE_MACHINE = {
@@ -43,9 +43,9 @@ def tell_incident(incident: Incident, occasion: str, *, besides: Collection[int]
 
     Safe to run twice: a chat that has it is left out.
     """
-    about = f"incident:{incident.pk.hex}:{occasion}{incident.told}"
+    about = f"{incident_mark(incident)}{occasion}{incident.told}"
     people = [chat for chat in who_hears(incident) if chat not in besides]
-    tell_once(people, about, lambda language: incident_screen(incident, occasion, language))
+    tell_once(people, about, lambda language: incident_screen(incident, occasion, language), on_failed=UNHEARD)
 
 
 def tell_sellers(incident: Incident, occasion: str) -> None:
@@ -55,6 +55,11 @@ def tell_sellers(incident: Incident, occasion: str) -> None:
     people = [chat for chat in settings.SELLER_CHAT_IDS if chat not in who_hears(incident)]
     about = f"incident:{incident.pk.hex}:sale:{occasion}"
     tell_once(people, about, lambda language: Screen(incident_screen(incident, occasion, language).text))
+
+
+def incident_mark(incident: Incident) -> str:
+    """How the key of a message about it begins; then come the occasion with its turn, and the chat."""
+    return f"incident:{incident.pk.hex}:"
 
 
 def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
@@ -79,11 +84,11 @@ def tell_staff(template: str, *, about: str, **context: Any) -> None:
     tell_once(people, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
 
 
-def tell_once(telegram_ids: list[int], about: str, screen: Callable[[str], Screen]) -> None:
+def tell_once(telegram_ids: list[int], about: str, screen: Callable[[str], Screen], *, on_failed: str = "") -> None:
     """A notice to every chat, in its language; a chat that has one for `about` is left out."""
     with transaction.atomic():
         for telegram_id in telegram_ids:
             mark = f"{about}:{telegram_id}"
             if not OutboundMessage.objects.filter(about=mark).exists():
                 chat = chat_of(telegram_id)
-                send_screen(chat, screen(chat.language), kind=NOTICE, about=mark)
+                send_screen(chat, screen(chat.language), kind=NOTICE, about=mark, on_failed=on_failed)

@@ -1,6 +1,6 @@
 """How an incident reaches people: by the owner bot where there is one, else by the shop's; by mail and webhook when that fails.
 
-`watch` tells of deaths by the same ways without any of this (apps.ops.outside). Runs in a worker, no transaction open.
+`watch` tells of deaths by the same ways without any of this (apps.ops.outside). Runs in threads of `runbot`, no transaction open.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import re
 import time
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
-from apps.base.incidents import Incident
-from apps.bot import news
+from apps.base.incidents import Incident, note_unheard
+from apps.bot import news, outbox
+from apps.bot.models import OutboundMessage
 from apps.bot.ownerbot import own_api, own_token
 from apps.bot.screens import Screen
 from apps.bot.texts import render
@@ -32,7 +34,8 @@ _rests_until = 0.0  # monotonic
 
 
 def tell_incident(incident: Incident, occasion: str) -> None:
-    """settings.INCIDENT_TASK. May tell twice after a crash. The shop's bot, by its outbox, is the last way and never gives up.
+    """settings.INCIDENT_TASK. May tell twice after a crash. The shop's bot, by its outbox, is the last way; whom it cannot reach is
+    tried again by both (`unheard`).
 
     Without an owner bot nobody can say at once whether the shop's bot brought it: mail or webhook carry it as well.
     """
@@ -43,11 +46,30 @@ def tell_incident(incident: Incident, occasion: str) -> None:
         outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS)
         return
     heard = _by_owner_bot(token, incident, occasion)
-    if heard:  # who never started the owner bot, or blocked it, hears by the shop's
-        news.tell_incident(incident, occasion, besides=heard)
-    elif not outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS):
+    # who never started the owner bot, blocked it, or was not reached this time, hears by the shop's
+    news.tell_incident(incident, occasion, besides=heard)
+    if not heard and not outside.tell(plain(incident, occasion), besides=("telegram",), within=OTHERS):
         log.error("the owner bot and all other ways failed", extra={"action": "alert_by_shop_bot", "key": incident.key})
-        news.tell_incident(incident, occasion)
+
+
+def unheard(about: str) -> None:
+    """Rung by the sender: the shop's bot could not bring an alert (it was never greeted, or is blocked)."""
+    _, pk, _ = about.split(":", 2)
+    note_unheard(UUID(pk), about)
+
+
+def tell_again(incident: Incident, about: str) -> bool:
+    """settings.INCIDENT_AGAIN: one person once more, by the owner bot where there is one, else by the shop's. True: they heard it."""
+    _, _, occasion, chat = about.split(":", 3)
+    mine, token = OutboundMessage.objects.filter(about=about), own_token()
+    if mine.filter(state=OutboundMessage.State.SENT).exists():
+        return True
+    screen = news.incident_screen(incident, occasion.rstrip("0123456789"), settings.LANGUAGE_CODE)
+    if token and _bring(token, int(chat), screen, time.monotonic() + WITHIN):
+        return True
+    for message in mine.filter(state=OutboundMessage.State.FAILED):
+        outbox.send_again(message)
+    return False
 
 
 def tell_report(people: list[int], template: str, *, about: str, **context: Any) -> None:

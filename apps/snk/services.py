@@ -20,7 +20,7 @@ TEXT_CHARS = 3500  # a longer SNK goes as a document
 def keep_terms(*, product_id: Any) -> Terms | None:
     """The version that says what the product's text says now, made when it is new. None without a text."""
     with transaction.atomic():
-        product = Product.objects.select_for_update().get(pk=product_id)
+        product = Product.objects.select_for_update(no_key=True).get(pk=product_id)
         latest = Terms.objects.filter(product=product).order_by("-version").first()
         if not product.terms.strip():
             return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from apps.base import claims
@@ -143,3 +145,38 @@ def test_a_real_shop_never_shifts_its_clock(db: Any, settings: Any) -> None:
     settings.CLOCK_MAY_SHIFT = False
     with pytest.raises(ClockIsReal):
         shift_clock(timedelta(hours=1))
+
+
+@pytest.mark.django_db(transaction=True)
+class TestFenced:
+    """A worker whose claim ran out changes nothing of the work that somebody else has begun since."""
+
+    @pytest.fixture
+    def stale(self) -> Errand:
+        send_errand(NOTE, "a")
+        first = claims.claim(Errand, only().pk)
+        assert first is not None
+        Errand.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+        assert claims.claim(Errand, first.pk) is not None
+        return first
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda row: claims.release(row, None),
+            lambda row: claims.postpone(row, "x"),
+            lambda row: claims.bury(row, "x"),
+        ],
+    )
+    def test_it_cannot_end_it(self, stale: Errand, end: Callable[[Errand], None]) -> None:
+        end(stale)
+        row = only()
+        assert row.claimed_until is not None
+        assert (row.attempts, row.dead_at, row.last_error) == (2, None, "")
+        assert claims.claim(Errand, row.pk) is None, "the second one still has it"
+
+    def test_a_claim_from_the_future_holds_nobody_off(self) -> None:
+        """Made before the database's clock was set back."""
+        send_errand(NOTE, "a")
+        Errand.objects.update(claimed_until=timezone.now() + timedelta(hours=1))
+        assert claims.claim(Errand, only().pk) is not None

@@ -30,8 +30,9 @@ LEASE = timedelta(seconds=90)  # read timeout with files and 30 s
 WINDOW = 256  # queued rows looked at for one turn; chats in flight are not among them
 RETRIES = (1, 2, 5, 10, 30, 60, 120, 300)  # seconds; then 300 s for ever: what never left is never given up
 UNKNOWN_WAITS = (1, 60, 300, 900)  # seconds before a repeatable message that may have arrived goes again
+NOTICE_WAITS = (2, 5, 15, 60, 300, 900, 3600)  # the same for what people must hear; then an hour for ever
 UNKNOWN_CHAT = "chat not found"
-TRIES_OTHERS = 5  # attempts for what is not goods, invoice or SNK
+TRIES_REPLY = 5  # attempts for a reply, which nobody waits for much longer
 
 CLAIM = """
 UPDATE bot_outboundmessage AS o SET state = 'sending', attempts = attempts + 1, epoch = %(epoch)s,
@@ -136,8 +137,9 @@ def sweep_expired() -> int:
 def record(sent: Sent) -> None:
     """Write down how one call ended; what others wait for is sent to them as an errand."""
     verdict = sent.outcome.verdict
-    if verdict is Verdict.REFUSED and UNKNOWN_CHAT in sent.outcome.said.lower() and not has_met(sent.message.chat):
-        verdict = Verdict.BLOCKED  # a new bot may not write first: what is important waits until they do
+    unmet = sent.message.kind == Kind.NOTICE or not has_met(sent.message.chat)
+    if verdict is Verdict.REFUSED and unmet and UNKNOWN_CHAT in sent.outcome.said.lower():
+        verdict = Verdict.BLOCKED  # a bot may not write first: what is important waits until they do
     RECORDERS[verdict](sent.message, sent.outcome)
 
 
@@ -146,10 +148,21 @@ def _save(message: OutboundMessage, **values: Any) -> None:
 
 
 def _again(message: OutboundMessage, seconds: float, outcome: Outcome, **values: Any) -> None:
+    """Try it later; an edit that a later one of the same message has overtaken is not tried again."""
+    if _is_overtaken(message):
+        _save(message, state=State.REPLACED, next_at=None, last_error=outcome.said[:ERROR_CHARS])
+        return
     _save(
         message, state=State.QUEUED, next_at=ShopNow() + timedelta(seconds=seconds),
         last_error=outcome.said[:ERROR_CHARS], **values,
     )  # fmt: skip
+
+
+def _is_overtaken(message: OutboundMessage) -> bool:
+    if message.target is None:
+        return False
+    later = OutboundMessage.objects.filter(chat=message.chat_id, target=message.target, pk__gt=message.pk)
+    return later.filter(state__in=[State.QUEUED, State.SENDING, State.SENT]).exists()
 
 
 def _sent(message: OutboundMessage, outcome: Outcome) -> None:
@@ -184,7 +197,10 @@ def _unknown(message: OutboundMessage, outcome: Outcome) -> None:
     if message.kind in outbox.REPEATED:
         wait = UNKNOWN_WAITS[min(message.unknowns, len(UNKNOWN_WAITS) - 1)]
         _again(message, wait, outcome, unknowns=F("unknowns") + 1)
-    elif message.kind in (Kind.REPLY, Kind.NOTICE) and message.attempts < TRIES_OTHERS:
+    elif message.kind == Kind.NOTICE:
+        wait = NOTICE_WAITS[min(message.unknowns, len(NOTICE_WAITS) - 1)]
+        _again(message, wait, outcome, unknowns=F("unknowns") + 1)
+    elif message.kind == Kind.REPLY and message.attempts < TRIES_REPLY:
         _again(message, 2, outcome, unknowns=F("unknowns") + 1)
     else:
         _save(message, state=State.UNKNOWN, next_at=None, last_error=outcome.said[:ERROR_CHARS])
@@ -211,7 +227,7 @@ def _done(message: OutboundMessage, outcome: Outcome) -> None:
 def _anew(message: OutboundMessage, outcome: Outcome) -> None:
     """The screen to edit is gone: the same screen as a new message."""
     text = message.payload.get("text") or message.payload.get("caption") or ""
-    if message.method.startswith("edit") and text:
+    if message.method.startswith("edit") and text and not _is_overtaken(message):
         extra = {k: v for k, v in message.payload.items() if k in ("parse_mode", "reply_markup")}
         outbox.send(message.chat, "sendMessage", {"text": text, **extra}, kind=message.kind)
     _save(message, state=State.REPLACED, next_at=None, last_error=outcome.said[:ERROR_CHARS])

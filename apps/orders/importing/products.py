@@ -15,9 +15,10 @@ from django.db.models.functions import Lower
 
 from apps.base import audit
 from apps.base.errands import send_errand
+from apps.base.named_locks import hold_lock
 from apps.base.words import said
 from apps.orders.importing.pasted import read_pasted_products
-from apps.orders.importing.tables import BadFile, Row, read_table
+from apps.orders.importing.tables import BadFile, Row, one_at_a_time, read_table
 from apps.orders.models import Category, Kind, Product, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 from apps.orders.selectors import keeps_kind
@@ -182,7 +183,8 @@ def import_products(raw: bytes, *, actor: str, pasted: bool = False) -> Imported
     """
     entries = check_products(raw, pasted=pasted)
     counts = {"products_added": 0, "products_changed": 0, "variants_added": 0, "variants_changed": 0}
-    with transaction.atomic():
+    with one_at_a_time(), transaction.atomic():
+        hold_lock("catalogue")
         known: dict[str, Product] = {}
         for entry in entries:
             code = entry.row.get("code")

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.base.words import said
 from apps.orders.importing.pasted import clean_line
-from apps.orders.importing.tables import BadFile, decode, is_workbook, read_sheet
+from apps.orders.importing.tables import BadFile, decode, is_workbook, one_at_a_time, read_sheet
 from apps.orders.models import Kind, Product, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.services import stock
@@ -18,6 +18,7 @@ from apps.orders.services.stock import Added, NewUnit
 
 UNIT_BYTES = 3500
 RULER = re.compile(r"([-=_*#~+])\1{2,}")
+
 CELLS = "|"  # between the cells of a row that a workbook brings
 
 
@@ -146,11 +147,12 @@ def known_units(units: list[NewUnit], variant: Variant) -> list[bool]:
 
 
 def import_stock(units: list[NewUnit], *, variant: Variant, actor: str) -> Added:
-    """Write what `parse_units` found."""
-    if variant.product.kind == Kind.CONTENT:
-        with transaction.atomic():
-            before = stock.content_unit(variant)
-            same = before is not None and before.content == units[0].content
-            stock.set_content(variant=variant, content=units[0].content, actor=actor)
-        return Added(0 if same else 1, 1 if same else 0)
-    return stock.add_units(variant=variant, units=units, actor=actor)
+    """Write what `parse_units` found. Raises BadFile when another import of this product goes on for too long."""
+    with one_at_a_time():
+        if variant.product.kind == Kind.CONTENT:
+            with transaction.atomic():
+                before = stock.content_unit(variant)
+                same = before is not None and before.content == units[0].content
+                stock.set_content(variant=variant, content=units[0].content, actor=actor)
+            return Added(0 if same else 1, 1 if same else 0)
+        return stock.add_units(variant=variant, units=units, actor=actor)

@@ -6,10 +6,15 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
+from django.db import OperationalError
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+
+from apps.base.named_locks import StillBusy
 from apps.base.words import said
 
 FILE_BYTES = 20_000_000
@@ -28,6 +33,17 @@ class BadFile(Exception):
             shown.append(said("… and %(more)d more", more=len(problems) - SHOWN))
         super().__init__("\n".join(shown))
         self.problems = list(problems)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """An import that meets another says what to do. Raises BadFile, and then nothing was changed."""
+    try:
+        yield
+    except (StillBusy, OperationalError) as busy:
+        if isinstance(busy, OperationalError) and not isinstance(busy.__cause__, DeadlockDetected | LockNotAvailable):
+            raise
+        raise BadFile([said("another import or edit is going on; wait until it has ended, then try again")]) from busy
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from apps.base.crypto import CannotOpen
 from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.bot import outbox
-from apps.bot.models import OutboundMessage
+from apps.bot.models import Chat, OutboundMessage
 from apps.bot.texts import plain, render
 from apps.orders.models import Kind, Order, OrderLine, Seat
 from apps.orders.services import durations, making, messages
@@ -190,7 +190,9 @@ def complete(order: Order) -> None:
 def record_failed(order_id: Any, line_id: Any = None) -> None:
     """The goods cannot be brought: review, the owner hears, and they go again when the buyer writes."""
     with transaction.atomic():
-        order = Order.objects.select_for_update().get(pk=order_id)
+        buyer_id = Order.objects.values_list("buyer_id", flat=True).get(pk=order_id)
+        Chat.objects.select_for_update(no_key=True).get(pk=buyer_id)  # first, as whoever presses a button has it
+        order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
         for line in _lines_of(order, line_id):
             if line.state == LineState.ALLOCATED:
                 move(line, LINE, LineState.UNDELIVERABLE)

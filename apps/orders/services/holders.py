@@ -11,6 +11,7 @@ from apps.base import audit
 from apps.base.errands import send_errand
 from apps.base.sql import update_row
 from apps.bot import outbox
+from apps.bot.models import Chat
 from apps.orders.models import OrderLine, Seat, StockUnit
 from apps.orders.models.stock import content_hash
 from apps.orders.services import delivery
@@ -65,9 +66,10 @@ def tell_changed(line_id: Any) -> None:
 def note_untold(line_id: Any) -> None:
     """The new text did not arrive: it goes out when the holder writes again."""
     with transaction.atomic():
-        line = OrderLine.objects.select_for_update(of=("self",)).select_related("order__buyer").get(pk=line_id)
+        buyer = Chat.objects.select_for_update(no_key=True).get(orders__lines=line_id)  # the chat comes first
+        line = OrderLine.objects.select_for_update(of=("self",)).get(pk=line_id)
         update_row(line, untold=True)
-        outbox.note_missed(line.order.buyer)
+        outbox.note_missed(buyer)
 
 
 def tell_untold(buyer_id: Any) -> None:

@@ -14,6 +14,7 @@ from apps.base import audit
 from apps.base.clock import ShopNow
 from apps.base.crypto import CannotOpen
 from apps.base.errands import send_errand
+from apps.base.named_locks import hold_lock
 from apps.orders.models import Kind, OrderLine, Seat, StockAlert, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.states import SEAT, SHARED_SEAT, SeatState, move
@@ -133,10 +134,14 @@ def _tell_who_waits(wishes: QuerySet[StockAlert]) -> None:
 
 
 def add_units(*, variant: Variant, units: Iterable[NewUnit], actor: str) -> Added:
-    """Add stock in the order given; a content the product has already (in any state but withdrawn) is skipped."""
+    """Add stock in the order given; a content the product has already (in any state but withdrawn) is skipped.
+
+    Two imports of the same list, in whatever order, go one after the other. Raises StillBusy when the other takes too long.
+    """
     added = skipped = 0
     batch: dict[bytes, NewUnit] = {}
     with transaction.atomic():
+        hold_lock(f"stock of product {variant.product_id}")
         for unit in units:
             mark = content_hash(unit.content)
             if mark in batch:
@@ -223,6 +228,7 @@ def return_unit(*, unit: StockUnit, actor: str) -> int:
 def set_content(*, variant: Variant, content: str, actor: str) -> StockUnit:
     """The reusable content of a variant, with as many seats as its limit asks for (none without a limit)."""
     with transaction.atomic():
+        hold_lock(f"stock of product {variant.product_id}")
         unit = content_unit(variant)
         if unit is None:
             unit = StockUnit.objects.create(
