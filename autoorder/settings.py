@@ -171,6 +171,7 @@ INCIDENT_TASK = "apps.ops.alerts.tell_incident"
 INCIDENT_AGAIN = "apps.ops.alerts.tell_again"  # somebody could not be reached
 BOT_ROUTES = ["apps.bot.staff.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
+CLOCK_STEPPED = ["apps.orders.tasks.clock_stepped"]  # the database's clock was set: deadlines move with it
 TERMS_SET = "apps.snk.tasks.keep_terms"
 CHAT_BACK = ["apps.orders.tasks.send_undelivered"]  # a buyer who had blocked the bot writes again
 CHAT_MOVED = ["apps.orders.tasks.tell_after_move"]  # a buyer writes to another bot for the first time

@@ -252,6 +252,11 @@ def changed_failed(about: str) -> None:
     holders.note_untold(UUID(about.partition(":")[2]))
 
 
+def clock_stepped(by: timedelta) -> None:
+    """CLOCK_STEPPED: whoever may pay for so many minutes still may."""
+    payment.move_deadlines(by)
+
+
 def tell_held(payment_id: str) -> None:
     """Money waits for a hand: its buyer hears."""
     payment.tell_held(UUID(payment_id))

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.db import OperationalError, connection, transaction
 
 from apps.base.claims import Claimable
+from apps.base.clock_steps import ClockWatch, database_time, follow
 from apps.base.queue.bells import ring_by_clock
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,12 @@ def tick() -> int:
 
 
 def run_clock(stop: threading.Event, each_second: Callable[[], None] = lambda: None) -> None:
-    """Tick until stopped; a database that is away is waited for."""
+    """Tick until stopped; a database that is away is waited for. A step of its clock is followed before anything rings."""
+    watch = ClockWatch()
     while not stop.wait(SECOND):
         try:
+            if step := watch.look(database_time):
+                follow(step)
             tick()
             each_second()
         except OperationalError:

@@ -34,6 +34,7 @@ TO_DO = {
     "double": "uang dobel",
     "mismatch": "nominal tidak cocok",
     "excess": "uang lebih",
+    "broken": "barang gagal disiapkan",
 }
 
 
@@ -82,7 +83,8 @@ ACTS = {
                       lambda o: bool(_debts(o)), _refund, _debts),
     "ulang": Act("Kirim ulang", "Barang yang tidak sampai dikirim sekali lagi.",
                  lambda o: o.lines.filter(state=LineState.UNDELIVERABLE).exists(), _resend),
-    "cek": Act("Cek pembayaran", "Tanya gateway sekarang.", lambda o: o.payments.filter(closed_at__isnull=True).exists(), _check),
+    "cek": Act("Cek pembayaran", "Tanya gateway sekarang.",
+               lambda o: o.payments.filter(received__isnull=True).exclude(transaction="").exists(), _check),
     "batal": Act("Batalkan", "Lepaskan stok; pembeli diberi tahu.", lambda o: o.state == "awaiting_payment", _cancel),
 }  # fmt: skip
 

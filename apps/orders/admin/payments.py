@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.base.adminpages import ReadOnlyAdmin
-from apps.base.claims import revive
 from apps.orders.admin.orders import TO_DO
 from apps.orders.models import GatewayEvent, LedgerEntry, Payment
+from apps.orders.services.payment import listen_again
 
 
 @admin.register(Payment)
@@ -38,10 +38,10 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Tanya gateway lagi")
     def ask_again(self, request: HttpRequest, payments: QuerySet[Payment]) -> None:
-        open_ones = [payment for payment in payments if payment.closed_at is None]
-        for payment in open_ones:
-            revive(payment)
-        messages.success(request, f"{len(open_ones)} pembayaran akan ditanyakan lagi dalam beberapa detik.")
+        unpaid = [row for row in payments if row.received is None and row.transaction]
+        for row in unpaid:
+            listen_again(row.pk)
+        messages.success(request, f"{len(unpaid)} pembayaran akan ditanyakan lagi dalam beberapa detik.")
 
 
 @admin.register(GatewayEvent)

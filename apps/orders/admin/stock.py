@@ -19,7 +19,7 @@ from apps.orders.importing.stock import as_text, import_stock, known_units, pars
 from apps.orders.importing.tables import BadFile
 from apps.orders.models import Kind, Seat, StockUnit, Variant
 from apps.orders.services import holders
-from apps.orders.services.stock import count_up_to, needs_seats, withdraw_unit
+from apps.orders.services.stock import NotBack, count_up_to, needs_seats, return_unit, withdraw_unit
 from apps.orders.synthetic import real_products
 
 SAMPLE = 10
@@ -125,7 +125,7 @@ class StockUnitAdmin(OfRealProducts):
     list_filter = ("variant__product",)
     list_select_related = ("variant__product",)
     fields = ("variant", "added_at", "withdrawn_at")
-    actions = ("withdraw",)
+    actions = ("withdraw", "sell_again")
 
     @admin.display(description="Isi")
     def short_id(self, unit: StockUnit) -> str:
@@ -172,6 +172,16 @@ class StockUnitAdmin(OfRealProducts):
     def seats_sold(self, unit: StockUnit) -> str:
         states = list(Seat.objects.filter(unit=unit).values_list("state", flat=True))
         return f"{states.count('sold')} / {len(states)}"
+
+    @admin.action(description="Jual lagi yang ditarik")
+    def sell_again(self, request: HttpRequest, units: QuerySet[StockUnit]) -> None:
+        back = 0
+        for unit in units[:1000]:
+            try:
+                back += return_unit(unit=unit, actor=actor_of(request))
+            except NotBack as reason:
+                messages.error(request, str(reason))
+        messages.success(request, f"{back} slot dijual lagi. Yang sudah pernah terjual tidak ikut.")
 
     @admin.action(description="Tarik dari penjualan")
     def withdraw(self, request: HttpRequest, units: QuerySet[StockUnit]) -> None:

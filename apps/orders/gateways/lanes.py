@@ -19,10 +19,13 @@ ASK = 0.5  # seconds between the schedule's status calls; those of a webhook or 
 OPENS_AT = Setting("gateway_failures", 3, "Gateway dianggap mati setelah gagal (kali berturut-turut)", least=1, most=20)
 PROBE = Setting("gateway_probe_seconds", 30, "Coba gateway lagi setiap (detik)", least=5, most=600)
 
+# a time further ahead than any of ours is of a clock that was set back since
 SLOT = """
 INSERT INTO orders_gatewaylane AS l (name, free_at, failures) VALUES (%(name)s, clock_timestamp() + make_interval(secs => %(gap)s), 0)
-ON CONFLICT (name) DO UPDATE SET free_at = GREATEST(l.free_at + make_interval(secs => %(gap)s), clock_timestamp())
-WHERE l.free_at <= clock_timestamp() AND (l.open_until IS NULL OR l.open_until <= clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET free_at = LEAST(
+    GREATEST(l.free_at + make_interval(secs => %(gap)s), clock_timestamp()), clock_timestamp() + make_interval(secs => %(gap)s))
+WHERE NOT l.free_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '1 minute'
+  AND (l.open_until IS NULL OR NOT l.open_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '10 minutes')
 RETURNING 1
 """
 
@@ -37,7 +40,11 @@ def take_slot(name: str, gap: float) -> bool:
 def is_open(name: str) -> bool:
     """Whether the breaker lets nothing through now."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM orders_gatewaylane WHERE name = %s AND open_until > clock_timestamp()", [name])
+        cursor.execute(
+            "SELECT 1 FROM orders_gatewaylane WHERE name = %s"
+            " AND open_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '10 minutes'",
+            [name],
+        )
         return cursor.fetchone() is not None
 
 

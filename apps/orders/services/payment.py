@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError, transaction
+from django.db.models import F
 
 from apps.base import audit
 from apps.base.clock import shop_now
@@ -250,6 +251,13 @@ def tell_gateway_well(slug: str) -> None:
                 messages.tell_buyer(row.order, "gateway_well", rows=messages.again_rows(row.order, lines_of(row.order)))
     if len(rows) == TOLD_AT_ONCE:
         send_errand(TELL_WELL, slug)
+
+
+def move_deadlines(by: timedelta) -> None:
+    """The database's clock was set by so much: open orders keep the time they have left."""
+    awaiting = Order.objects.filter(state=OrderState.AWAITING_PAYMENT)
+    Payment.objects.filter(order__in=awaiting, pay_before__isnull=False).update(pay_before=F("pay_before") + by)
+    awaiting.update(expires_at=F("expires_at") + by)
 
 
 def ask_soon(*, order: Order) -> None:
