@@ -42,6 +42,7 @@ def forget_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(credentials, "FRESH", -1.0)
     monkeypatch.setattr("apps.base.stored.FRESH", -1.0)
     monkeypatch.setattr("apps.orders.selectors.FRESH", -1.0)
+    monkeypatch.setattr("apps.bot.groups.FRESH", -1.0)
     for at_all_hours in (hours.OPENS, hours.CLOSES, hours.QUIET_FROM, hours.QUIET_TO):
         monkeypatch.setattr(at_all_hours, "default", "00:00")  # a test must not depend on when it runs
     yield

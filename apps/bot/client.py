@@ -19,6 +19,7 @@ READ_SECONDS = 30.0
 FILE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 CONNECTIONS = 128
+UNKNOWN_CHAT = "chat not found"
 MUTE = 30.0  # seconds without any answer after which an address that can be reached gives way too
 
 
@@ -33,8 +34,9 @@ class Verdict(StrEnum):
     REVOKED = "revoked"  # 401: the token is dead
     DONE = "done"  # the edit was there already, or its time is over
     ANEW = "anew"  # the message to edit is gone: send it as a new one
-    PLAINER = "plainer"  # Telegram cannot read it: plain text, then a document
+    PLAINER = "plainer"  # Telegram does not take it like this: it has plainer forms
     REFUSED = "refused"  # dead letter
+    MOVED = "moved"  # the group has another id now: `result`
 
 
 @dataclass(frozen=True)
@@ -121,18 +123,23 @@ def file_of(content: bytes, name: str) -> InputFile:
     return InputFile(content, filename=name)
 
 
+# Telegram says the same in words (`message is not modified`) and in codes (`MESSAGE_NOT_MODIFIED`); both are read as words
 DONE_TEXT = re.compile(
-    r"not modified|query is too old|query id is invalid|message to delete not found|can't be deleted", re.I
+    r"not modified|query (?:is )?too old|query id (?:is )?invalid|message to delete not found|can't be deleted|delete forbidden"
 )
 ANEW_TEXT = re.compile(
-    r"message to edit not found|can't be edited|no text in the message|no caption in the message", re.I
+    r"message to edit not found|message id (?:is )?invalid|message not found|can't be edited|edit time expired"
+    r"|no text in the message|no caption in the message"
 )
-PLAINER_TEXT = re.compile(r"can't parse|too long|text is empty|text must be non-empty|invalid.*entit", re.I)
+BLOCKED_TEXT = re.compile(
+    r"user is blocked|user is deactivated|user deactivated|bot was blocked|peer id invalid|bot was kicked"
+)
 
 
 def judge(error: TelegramError) -> Outcome:
     """Sort an error by its cause (telegram.md): the library folds opposite outcomes into one class."""
     said = error.message[:200]
+    words = said.lower().replace("_", " ")
     cause = error.__cause__
     if isinstance(error, RetryAfter):
         wait = error.retry_after
@@ -144,12 +151,14 @@ def judge(error: TelegramError) -> Outcome:
         return Outcome(Verdict.BLOCKED, said)
     if isinstance(error, InvalidToken):
         return Outcome(Verdict.REVOKED, said)
+    if isinstance(error, ChatMigrated):
+        return Outcome(Verdict.MOVED, said, result=error.new_chat_id)
     if isinstance(error, BadRequest):
-        for pattern, verdict in ((DONE_TEXT, Verdict.DONE), (ANEW_TEXT, Verdict.ANEW), (PLAINER_TEXT, Verdict.PLAINER)):
-            if pattern.search(said):
+        for pattern, verdict in ((DONE_TEXT, Verdict.DONE), (ANEW_TEXT, Verdict.ANEW), (BLOCKED_TEXT, Verdict.BLOCKED)):
+            if pattern.search(words):
                 return Outcome(verdict, said)
-        return Outcome(Verdict.REFUSED, said)
-    if isinstance(error, ChatMigrated | Conflict):
+        return Outcome(Verdict.REFUSED if UNKNOWN_CHAT in words else Verdict.PLAINER, said)
+    if isinstance(error, Conflict):
         return Outcome(Verdict.REFUSED, said)
     return Outcome(Verdict.UNKNOWN, said)  # timeouts after sending, 5xx, broken answers
 
@@ -168,4 +177,4 @@ def biggest_photo(result: Any) -> str:
 
 def as_params(payload: dict[str, Any]) -> dict[str, Any]:
     """Nested values as JSON text, as the Bot API wants them in a form."""
-    return {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in payload.items()}
+    return {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in payload.items()}

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import copy
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
-from apps.base.claims import bury, postpone
+from apps.base.claims import ERROR_CHARS, bury, postpone
 from apps.base.clock import ShopNow, shop_now
 from apps.base.errands import send_errand
+from apps.base.incidents import raise_incident
 from apps.base.sql import columns_of, from_row, insert_row, through_a_restart, update_row, width_of
 from apps.base.stored import Setting
 from apps.bot import outbox
 from apps.bot.chats import chat_of
+from apps.bot.fitting import ANSWER, cut
+from apps.bot.groups import follow_group
+from apps.bot.hang_guard import bounded
 from apps.bot.models import Chat, ChatSession, InboundUpdate
 from apps.bot.newbot import welcome
-from apps.bot.parsing import parse
+from apps.bot.parsing import parse, update_id_of
 from apps.bot.router import all_routes, route
 from apps.bot.screens import Reply, show
 from apps.bot.synthetic import is_synthetic
 from apps.bot.talk import Talk
-from apps.bot.updates import Incoming
+from apps.bot.updates import Incoming, NotAnUpdate
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +38,24 @@ FIRST_RING = timedelta(seconds=10)  # the thread that stored an update handles i
 AT_ONCE = 100  # updates of one chat handled by one caller before the clock takes over
 
 
+def receive(bot: int, body: Any) -> InboundUpdate | None:
+    """Keep one update, whatever is in it; None when there is nothing (more) to handle.
+
+    Raises NotAnUpdate, and OperationalError or InterfaceError when the database is away: nothing else. What cannot be read or
+    kept as it should be is kept as it came, marked unreadable, and people are told once.
+    """
+    try:
+        return store(bot, body) or unhandled(bot, body)
+    except (NotAnUpdate, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("an update cannot be read", extra={"action": "unreadable_update"})
+        _keep_unreadable(bot, body, f"{type(error).__name__}: {error}")
+        return None
+
+
 def store(bot: int, body: Any) -> InboundUpdate | None:
-    """Keep one update. None when it is known already. Raises NotAnUpdate, and DatabaseError when it cannot be kept."""
+    """Keep one update. None when it is known already. Raises NotAnUpdate, Unreadable, DatabaseError when it cannot be kept."""
     incoming = parse(body)
     chat = _chat(incoming) if incoming.chat_id else None
     final = incoming.kind == "other" or chat is None
@@ -46,29 +67,58 @@ def store(bot: int, body: Any) -> InboundUpdate | None:
     return update if insert_row(update) else None
 
 
+def _keep_unreadable(bot: int, body: Any, why: str) -> None:
+    with transaction.atomic():
+        kept = insert_row(
+            InboundUpdate(
+                bot=bot, update_id=update_id_of(body), kind="unreadable", body=body, next_at=None, outcome="unreadable",
+                last_error=why.encode(errors="replace").decode()[:ERROR_CHARS].replace("\0", ""),
+            )
+        )  # fmt: skip
+        if kept:
+            raise_incident("inbox.unreadable", "update_unreadable")
+
+
 def unhandled(bot: int, body: Any) -> InboundUpdate | None:
     """A known update that nobody has handled yet: the process that stored it died before it answered, and Telegram brings it
-    again at once, long before the clock would ring it."""
+    again at once, long before the clock would ring it. That is another attempt."""
     incoming = parse(body)
     due = InboundUpdate.objects.filter(bot=bot, update_id=incoming.update_id, next_at__isnull=False, last_error="")
     known = due.select_related("chat").first()
-    if known is not None:
-        known.parsed = incoming
+    if known is None or not _count_attempt(known):
+        return None
+    known.parsed = incoming
     return known
 
 
+def _count_attempt(update: InboundUpdate) -> bool:
+    """Before the work, so that an update that kills whoever handles it is counted too; False after the last."""
+    update_row(update, attempts=update.attempts + 1)
+    if update.attempts <= len(InboundUpdate.DELAYS) + 1:
+        return True
+    with transaction.atomic():
+        bury(update, update.last_error or "the process died each time")
+    return False
+
+
 def waiting_chats(most: int = 500) -> list[Any]:
-    """Chats with updates that nobody has tried to handle yet, the longest waiting first, once each."""
+    """Chats with updates that nobody has tried to handle yet, the longest waiting first, once each; the first of each chat is
+    counted as tried once more, since whoever had it may have died of it."""
     due = InboundUpdate.objects.filter(next_at__isnull=False, last_error="", chat__isnull=False).order_by("next_at")
-    return list(dict.fromkeys(due.values_list("chat_id", flat=True)[:most]))
+    chats = list(dict.fromkeys(due.values_list("chat_id", flat=True)[:most]))
+    for chat_id in chats:
+        if (first := _first_waiting(chat_id)) is not None:
+            _count_attempt(first)
+    return chats
 
 
 def _chat(incoming: Incoming) -> Chat:
-    """The chat an update belongs to; its name is refreshed when Telegram says another."""
+    """The chat an update belongs to; what people and groups call themselves is refreshed when Telegram says another."""
     chat = chat_of(incoming.chat_id, kind=incoming.chat_kind, name=incoming.name, username=incoming.username)
-    if incoming.name and chat.name != incoming.name:
-        chat.name, chat.username = incoming.name, incoming.username
-        chat.save(update_fields=["name", "username"])
+    now = {"name": incoming.name or chat.name, "username": incoming.username, "kind": incoming.chat_kind}
+    changed = {name: value for name, value in now.items() if getattr(chat, name) != value}
+    if changed:
+        update_row(chat, **changed)
     return chat
 
 
@@ -100,7 +150,8 @@ def handle_surely(chat_id: Any, mine: InboundUpdate | None = None, *, tries: int
 
     Raises as `through_a_restart`; the row is still due, and the clock rings it.
     """
-    return through_a_restart(lambda: handle(chat_id, mine), tries=tries)
+    with bounded():
+        return through_a_restart(lambda: handle(chat_id, mine), tries=tries)
 
 
 LOCK = """
@@ -147,7 +198,7 @@ def _handle_next(chat_id: Any, mine: InboundUpdate | None) -> tuple[InboundUpdat
             known = mine is not None and mine.pk == update.pk
             update.parsed = mine.parsed if known and mine is not None else parse(update.body)
             reply = _respond(chat, update.parsed, now)
-            update_row(update, outcome=reply.route[:60], handled_at=now, next_at=None)
+            update_row(update, outcome=reply.route[:60] or "handled", handled_at=now, next_at=None)
             return update, reply
     except OperationalError:
         raise  # the database is away: the row is still due, the clock rings it again
@@ -166,20 +217,33 @@ def _rests(update: InboundUpdate, now: datetime) -> bool:
 
 
 def _respond(chat: Chat, incoming: Incoming, now: datetime) -> Reply:
+    if incoming.kind == "service":
+        if incoming.moved_to:
+            follow_group(chat, incoming.moved_to)
+        return Reply(route="service")
     if incoming.kind == "membership":
         if incoming.kicked:  # let in again shows in what they write, and what waits for them goes out then
             Chat.objects.filter(pk=chat.pk).update(blocked_at=ShopNow())
         return Reply(route="membership")
     if chat.kind != Chat.Kind.PRIVATE:
         return Reply(route="group")  # goods and dialogues only in private
+    if incoming.album and chat.album == incoming.album:
+        return Reply(route="album")  # one act, answered with its first picture
+    if chat.album != incoming.album:
+        update_row(chat, album=incoming.album)
     session = chat.session
     talk = Talk(chat, incoming, state=session.state, data=copy.deepcopy(session.data or {}))
     over = _over_budget(chat, now)
-    busy = all_routes().busy
-    reply = busy(talk) if over and busy and over > 0 else Reply(route="busy") if over else route(talk)
+    reply = _too_fast(talk, once=over > 0) if over else route(talk)
     _remember(session, reply)
     show(chat, incoming, reply)
     return reply
+
+
+def _too_fast(talk: Talk, *, once: bool) -> Reply:
+    """Over the budget: a polite word once a minute, then silence."""
+    busy = all_routes().busy
+    return replace(busy(talk) if once and busy else Reply(), route="busy")
 
 
 def _over_budget(chat: Chat, now: datetime) -> int:
@@ -214,7 +278,7 @@ def _answer(update: InboundUpdate, reply: Reply) -> dict[str, Any] | None:
     query_id = update.parsed.query_id
     if not query_id:
         return None
-    text = {"text": reply.toast[:200], "show_alert": reply.alert} if reply.toast else {}
+    text = {"text": cut(reply.toast, ANSWER), "show_alert": reply.alert} if reply.toast else {}
     return {"method": "answerCallbackQuery", "callback_query_id": query_id, **text}
 
 
@@ -227,10 +291,9 @@ def ring_update(pk: str) -> None:
         if _lock_chat(update.chat_id) is None:
             return  # somebody is at it, and looks again after each commit
         first = _first_waiting(update.chat_id)
-        if first is not None and first.pk == update.pk:  # one that waits behind another has not been tried
-            # due now: the clock has moved it on for its own sake
-            update_row(update, attempts=update.attempts + 1, next_at=shop_now())
-    if update.attempts > len(InboundUpdate.DELAYS) + 1:
-        with transaction.atomic():
-            bury(update, update.last_error or "the process died each time")
+        mine = first is not None and first.pk == update.pk  # one that waits behind another has not been tried
+        if mine:  # due now: the clock has moved it on for its own sake
+            update_row(update, next_at=shop_now())
+    if mine:
+        _count_attempt(update)
     handle(update.chat_id)

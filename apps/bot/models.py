@@ -40,6 +40,8 @@ class Chat(models.Model):
     blocked_at = models.DateTimeField("memblokir bot", null=True, blank=True)  # the buyer blocked the bot
     bot = models.BigIntegerField(null=True, blank=True)  # the bot it last met; NULL: whichever there was
     missed_at = models.DateTimeField(null=True, blank=True)  # goods could not be brought: sent again when they write
+    # the last album, so that its other pictures get no answer of their own
+    album = models.CharField(max_length=40, blank=True, default="", db_default="")
     window_at = models.DateTimeField(null=True, blank=True)  # start of the minute in which actions are counted
     window_actions = models.PositiveIntegerField(default=0)
     first_seen_at = models.DateTimeField("pertama menyapa", db_default=ShopNow())
@@ -125,6 +127,7 @@ class OutboundMessage(Claimable):
     file = EncryptedBytesField(column_name="outbound_message.file", null=True)
     file_name = models.CharField("nama file", max_length=80, blank=True, default="")
     target = models.BigIntegerField("pesan diubah", null=True, blank=True)  # Telegram's id of what an edit changes
+    replaces = models.BigIntegerField("pesan diganti", null=True, blank=True)  # deleted once this one stands
     state = models.CharField("status", max_length=10, choices=State, default=State.QUEUED)
     plainness = models.PositiveSmallIntegerField("bentuk", default=0)  # 0 HTML · 1 plain text · 2 a .txt document
     unknowns = models.PositiveSmallIntegerField("mungkin sampai", default=0)  # how often it may have arrived already

@@ -14,6 +14,7 @@ from django.utils.translation import override
 from apps.base.clock import shop_now
 from apps.base.incidents import Incident
 from apps.bot.chats import chat_of
+from apps.bot.groups import now_at
 from apps.bot.models import OutboundMessage
 from apps.bot.screens import Button, Screen, send_screen
 from apps.bot.texts import render
@@ -23,8 +24,8 @@ UNHEARD = "apps.ops.alerts.unheard"  # the task that hears when the shop's bot c
 
 # what the operators hear as well: the machine and its ways out, not the money
 OF_THE_MACHINE = {
-    "bot_changed", "clock_stepped", "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "health", "message_refused", "owner_bot_down", "profile_changed", "synthetic_failed", "token_revoked", "token_shared",
-    "telegram_deaf", "telegram_unreachable", "webhook_down", "webhook_hijacked",
+    "bot_changed", "clock_stepped", "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "group_moved", "health", "message_refused", "owner_bot_down", "profile_changed", "synthetic_failed", "token_revoked", "token_shared",
+    "telegram_deaf", "telegram_unreachable", "update_unreadable", "webhook_down", "webhook_hijacked",
 }  # fmt: skip
 # what stops the selling: sellers hear it as well, by the shop's bot and without buttons
 OF_THE_SALE = {"gateway_down", "gateway_refuses", "goods_late", "money_review", "telegram_deaf", "webhook_down"}
@@ -34,8 +35,8 @@ def who_hears(incident: Incident) -> list[int]:
     """The owner; operators as well when it is about the machine."""
     people = list(settings.OWNER_CHAT_IDS)
     if incident.text in OF_THE_MACHINE:
-        people += [chat for chat in settings.ADMIN_CHAT_IDS if chat not in people]
-    return people
+        people += settings.ADMIN_CHAT_IDS
+    return now_at(people)
 
 
 def tell_incident(incident: Incident, occasion: str, *, besides: Collection[int] = ()) -> None:
@@ -52,7 +53,7 @@ def tell_sellers(incident: Incident, occasion: str) -> None:
     """That it began and that it is over, in plain words; reminders are for those who can mend it. Safe to run twice."""
     if incident.text not in OF_THE_SALE or occasion == "reminder":
         return
-    people = [chat for chat in settings.SELLER_CHAT_IDS if chat not in who_hears(incident)]
+    people = [chat for chat in now_at(settings.SELLER_CHAT_IDS) if chat not in who_hears(incident)]
     about = f"incident:{incident.pk.hex}:sale:{occasion}"
     tell_once(people, about, lambda language: Screen(incident_screen(incident, occasion, language).text))
 
@@ -81,7 +82,7 @@ def incident_screen(incident: Incident, occasion: str, language: str) -> Screen:
 def tell_staff(template: str, *, about: str, **context: Any) -> None:
     """A notice to every seller chat, or to the owner where there are no sellers; `about` makes it happen once."""
     people = settings.SELLER_CHAT_IDS or settings.OWNER_CHAT_IDS
-    tell_once(people, about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
+    tell_once(now_at(people), about, lambda language: Screen(render(f"alerts/{template}", language, **context)))
 
 
 def tell_once(telegram_ids: list[int], about: str, screen: Callable[[str], Screen], *, on_failed: str = "") -> None:

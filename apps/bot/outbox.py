@@ -37,6 +37,7 @@ def send(
     file: bytes | None = None,
     file_name: str = "",
     target: int | None = None,
+    replaces: int | None = None,
     on_sent: str = "",
     on_failed: str = "",
     about: str = "",
@@ -44,7 +45,7 @@ def send(
     """Queue one call of `method` in the caller's transaction; `chat_id` is added by the sender.
 
     `on_sent` and `on_failed` name tasks that get `about` when the outcome is known.
-    An edit replaces every waiting edit of the same message.
+    An edit replaces every waiting edit of the same message. `replaces`: a message that is deleted once this one stands.
     """
     kind = Kind(kind)
     if target is not None:
@@ -54,7 +55,7 @@ def send(
     lives = LIVES.get(kind)
     message = OutboundMessage(
         chat=chat, kind=kind, urgency=URGENCY[kind], method=method, payload=payload, file=file, file_name=file_name,
-        target=target, on_sent=on_sent, on_failed=on_failed, about=about,
+        target=target, replaces=replaces, on_sent=on_sent, on_failed=on_failed, about=about,
         expires_at=None if lives is None else shop_now() + lives,
     )  # fmt: skip
     insert_row(message)

@@ -20,6 +20,7 @@ from telegram.error import Conflict
 from apps.base.credentials import credential
 from apps.base.threads import in_thread
 from apps.bot.client import Telegram
+from apps.bot.poller import number_of
 from apps.bot.screens import Screen
 from apps.bot.staff import is_staff_id, press_incident
 
@@ -61,7 +62,7 @@ class OwnerBot:
     async def round(self) -> None:
         params = {"offset": self._offset, "timeout": LONG_POLL, "allowed_updates": ALLOWED}
         for update in await self.telegram.call("getUpdates", params, read_timeout=LONG_POLL + 10.0):
-            self._offset = max(self._offset, int(update.get("update_id", 0)) + 1)
+            self._offset = max(self._offset, number_of(update) + 1)
             try:
                 await self.hear(update)
             except Exception:  # rubbish, or a database that restarts: the next press counts

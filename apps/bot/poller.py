@@ -64,12 +64,18 @@ class Poller:
             return
         loop = asyncio.get_running_loop()
         chats = await loop.run_in_executor(self._store, store_all, updates)
-        self._offset = max(update["update_id"] for update in updates) + 1
+        self._offset = max(map(number_of, updates)) + 1  # past everything, also what cannot be read
         self._handle(chats)
 
     def _handle(self, chats: list[Any]) -> None:
         for chat_id in chats:
             asyncio.get_running_loop().run_in_executor(self._handlers, handle_chat, chat_id)
+
+
+def number_of(update: Any) -> int:
+    """Its update_id; -1 for what is none."""
+    found = update.get("update_id") if isinstance(update, dict) else None
+    return found if isinstance(found, int) else -1
 
 
 def left_behind() -> list[Any]:
@@ -82,12 +88,13 @@ def left_behind() -> list[Any]:
 
 
 def store_all(updates: list[dict[str, Any]]) -> list[Any]:
-    """Keep every update; returns the chats that have something to handle, in order, once each."""
+    """Keep every update for itself; returns the chats that have something to handle, in order, once each. Raises DatabaseError
+    when the database is away, and for nothing that stands in an update."""
     chats: dict[Any, None] = {}
     try:
         for body in updates:
             try:
-                stored = inbox.store(bot_id(), body) or inbox.unhandled(bot_id(), body)
+                stored = inbox.receive(bot_id(), body)
             except NotAnUpdate:
                 log.warning("left out something that is no update", extra={"action": "not_an_update"})
                 continue

@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from apps.bot import outbox
+from apps.bot.fitting import BUTTON, BUTTONS, CAPTION, TEXT, cut, cut_html, seen
 from apps.bot.models import Chat, OutboundMessage
 from apps.bot.updates import Incoming
 
 CALLBACK_BYTES = 64
-CAPTION_CHARS = 1024
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ class Button:
             raise ValueError(f"callback data of {self.text!r} must be 1 to 64 bytes: {self.data!r}")
 
     def as_json(self) -> dict[str, str]:
-        return {"text": self.text, **({"url": self.url} if self.url else {"callback_data": self.data})}
+        """As Telegram takes it: a label too long is cut, an empty one is a dash."""
+        label = cut(self.text, BUTTON).strip() or "–"
+        return {"text": label, **({"url": self.url} if self.url else {"callback_data": self.data})}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ class Screen:
     same_picture: bool = False  # the picture already shown stays: only its caption changes
 
     def keyboard(self) -> dict[str, Any]:
+        """At most as many buttons as one message may have; the last rows, which lead on and back, stay."""
         rows = [[button.as_json() for button in row] for row in self.rows if row]
+        while sum(map(len, rows)) > BUTTONS:
+            del rows[-3]
         return {"reply_markup": {"inline_keyboard": rows}} if rows else {}
 
 
@@ -62,11 +67,11 @@ def send_screen(chat: Chat, screen: Screen, **about: Any) -> OutboundMessage:
     """Queue a screen as a new message."""
     about.setdefault("kind", OutboundMessage.Kind.REPLY)
     html = {"parse_mode": "HTML", **screen.keyboard()}
-    if screen.picture and len(screen.text) <= CAPTION_CHARS:
+    if screen.picture and seen(screen.text) <= CAPTION:
         return outbox.send(
             chat, "sendPhoto", {"photo": {"picture": str(screen.picture)}, "caption": screen.text, **html}, **about
         )
-    return outbox.send(chat, "sendMessage", {"text": screen.text, **html}, **about)
+    return outbox.send(chat, "sendMessage", {"text": cut_html(screen.text, TEXT), **html}, **about)
 
 
 def show(chat: Chat, incoming: Incoming, reply: Reply) -> None:
@@ -80,10 +85,10 @@ def show(chat: Chat, incoming: Incoming, reply: Reply) -> None:
         return
     target = {"message_id": incoming.message_id}
     html = {"parse_mode": "HTML", **screen.keyboard()}
-    if incoming.has_photo and screen.same_picture and len(screen.text) <= CAPTION_CHARS:
+    if incoming.has_photo and screen.same_picture and seen(screen.text) <= CAPTION:
         outbox.send(chat, "editMessageCaption", {**target, "caption": screen.text, **html}, target=incoming.message_id)
     elif not incoming.has_photo and not screen.picture:
-        outbox.send(chat, "editMessageText", {**target, "text": screen.text, **html}, target=incoming.message_id)
-    else:  # Telegram cannot turn a text into a photo or back: a new message, and the old one goes
-        send_screen(chat, screen)
-        outbox.send(chat, "deleteMessage", target)
+        text = cut_html(screen.text, TEXT)
+        outbox.send(chat, "editMessageText", {**target, "text": text, **html}, target=incoming.message_id)
+    else:  # Telegram cannot turn a text into a photo or back: a new message, and once it stands the old one goes
+        send_screen(chat, screen, replaces=incoming.message_id)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 
-from PIL import Image, UnidentifiedImageError
-
+from apps.base.bounded_child import TOO_LARGE, run_child
 from apps.base.words import said
 from apps.bot.models import Picture
 
 PICTURE_BYTES = 5_000_000
-PICTURE_PIXELS = 25_000_000
-SIDE = 1280  # pixels of the longer side that is kept
 
 
 class BadPicture(Exception):
@@ -30,23 +25,13 @@ def keep_picture(content: bytes) -> Picture:
                 most=PICTURE_BYTES // 10**6,
             )
         )
-    try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if image.width * image.height > PICTURE_PIXELS:
-                raise BadPicture(said("The picture has more than 25 megapixels."))
-            image.thumbnail((SIDE, SIDE))
-            out = io.BytesIO()
-            image.convert("RGB").save(out, "JPEG", quality=85)
-    except (
-        UnidentifiedImageError,
-        OSError,
-        ValueError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
-        raise BadPicture(said("Only JPEG, PNG and WebP pictures are kept.")) from error
-    data = out.getvalue()
-    digest = hashlib.sha256(data).digest()
-    picture, _ = Picture.objects.get_or_create(sha256=digest, defaults={"content": data, "content_type": "image/jpeg"})
+    ended = run_child("apps.bot.picture_child", given=content)
+    if ended.status == TOO_LARGE:
+        raise BadPicture(said("The picture has more than 25 megapixels."))
+    if ended.status != 0:
+        raise BadPicture(said("Only JPEG, PNG and WebP pictures are kept."))
+    digest = hashlib.sha256(ended.out).digest()
+    picture, _ = Picture.objects.get_or_create(
+        sha256=digest, defaults={"content": ended.out, "content_type": "image/jpeg"}
+    )
     return picture

@@ -71,14 +71,19 @@ class AiohttpRequest(BaseRequest):
             raise NetworkError(type(error).__name__) from error
 
 
+def _in_a_header(filename: str) -> str:
+    """A file's name as it may stand between quotes (RFC 7578): nothing that ends them or the line."""
+    return "".join("_" if c in '"\\\r\n\0' else c for c in filename)
+
+
 def _form(data: RequestData | None) -> Any:
     if data is None:
         return None
     if not data.multipart_data:
         return data.json_parameters
-    form = aiohttp.FormData()
+    form = aiohttp.FormData(quote_fields=False)  # else names of files arrive percent-encoded
     for name, value in data.json_parameters.items():
         form.add_field(name, value)
     for name, (filename, content, kind) in data.multipart_data.items():
-        form.add_field(name, content, filename=filename, content_type=kind)
+        form.add_field(name, content, filename=_in_a_header(filename), content_type=kind)
     return form

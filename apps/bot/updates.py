@@ -13,9 +13,14 @@ class NotAnUpdate(Exception):
     """The body is not an update of the Bot API."""
 
 
+class Unreadable(Exception):
+    """An update whose kind we know and of which a part that we need is damaged."""
+
+
 @dataclass(frozen=True)
 class Incoming:
-    """One update. `kind`: `message`, `button`, `membership` or `other` (edits, channels, joins: left alone)."""
+    """One update. `kind`: `message`, `button`, `membership`, `service` (what nobody said) or `other` (edits, channels: left
+    alone)."""
 
     update_id: int
     kind: str
@@ -27,6 +32,8 @@ class Incoming:
     language: str = ""
     text: str = ""
     media: str = ""  # kind of attachment, when there is one
+    album: str = ""  # several pictures sent at once come as messages of one album
+    moved_to: int = 0  # the group is a supergroup now, with this id
     data: str = ""  # of the button
     query_id: str = ""  # of the callback query
     message_id: int = 0  # of the message that carries the button

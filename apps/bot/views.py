@@ -56,9 +56,7 @@ def telegram_webhook(request: HttpRequest) -> HttpResponse:
         body = json.loads(raw)
         if probe.is_probe(body):
             return JsonResponse(probe.answer(body))
-        update = through_a_restart(
-            lambda: inbox.store(bot_id(), body) or inbox.unhandled(bot_id(), body), tries=STORE_TRIES
-        )
+        update = through_a_restart(lambda: inbox.receive(bot_id(), body), tries=STORE_TRIES)
     except (NotAnUpdate, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         return HttpResponse(status=400)
     except DatabaseError:

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from apps.base.incidents import Incident, note_unheard
 from apps.bot import news, outbox
+from apps.bot.fitting import TEXT, cut_html
 from apps.bot.models import OutboundMessage
 from apps.bot.ownerbot import own_api, own_token
 from apps.bot.screens import Screen
@@ -94,7 +95,7 @@ def _by_owner_bot(token: str, incident: Incident, occasion: str) -> list[int]:
 
 def _bring(token: str, chat: int, screen: Screen, until: float) -> bool:
     """Whether the owner bot brought it to a chat, by one of its addresses, before `until` (monotonic seconds)."""
-    params = {"chat_id": str(chat), "text": screen.text, "parse_mode": "HTML"}
+    params = {"chat_id": str(chat), "text": cut_html(screen.text, TEXT), "parse_mode": "HTML"}
     if keyboard := screen.keyboard():
         params["reply_markup"] = json.dumps(keyboard["reply_markup"])
     ways = [(base, partial(outside.call_bot, base, token, "sendMessage", params)) for base in own_api()]

@@ -35,9 +35,9 @@ MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 class Answered(OSError):
     """Somebody was there and said no; `code` is the HTTP status."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, said: bytes = b"") -> None:
         super().__init__(f"answered {code}")
-        self.code = code
+        self.code, self.said = code, said
 
 
 Way = tuple[str, Callable[[str], object]]
@@ -144,7 +144,9 @@ def call_bot(base: str, token: str, method: str, params: Mapping[str, str]) -> d
     body = urlencode(params).encode()
     try:
         said = post(f"{base.rstrip('/')}/bot{token}/{method}", body, "application/x-www-form-urlencoded")
-    except Answered:
+    except Answered as no:
+        if (moved := _moved_to(no.said)) and params.get("chat_id") != moved:
+            return call_bot(base, token, method, {**params, "chat_id": moved})
         raise
     except OSError as error:
         raise OSError(f"{method}: {type(error).__name__}") from None
@@ -153,6 +155,14 @@ def call_bot(base: str, token: str, method: str, params: Mapping[str, str]) -> d
     except (ValueError, AttributeError):
         result = None
     return result if isinstance(result, dict) else {}
+
+
+def _moved_to(said: bytes) -> str:
+    """The new id of a group that has become a supergroup, as a refusal tells it; else empty."""
+    try:
+        return str(json.loads(said)["parameters"]["migrate_to_chat_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def mail(mailbox: str, text: str) -> None:
@@ -225,6 +235,6 @@ def _open(request: urllib.request.Request, timeout: float = TIMEOUT) -> bytes:
             said: bytes = answer.read(ANSWER_BYTES)
             return said
     except HTTPError as error:
-        raise Answered(error.code) from None
+        raise Answered(error.code, error.read(ANSWER_BYTES)) from None
     except HTTPException as error:
         raise OSError(f"answered rubbish: {type(error).__name__}") from None

@@ -48,7 +48,7 @@ def categories() -> list[Category]:
         on_sale = Product.objects.filter(
             category=OuterRef("pk"), is_active=True, is_hidden=False, variants__is_active=True
         )
-        known[:] = Category.objects.filter(Exists(on_sale))[:20]
+        known[:] = Category.objects.filter(Exists(on_sale))
         read[0] = time.monotonic()
     return list(known)
 
@@ -93,7 +93,7 @@ def variants_of(product_id: int) -> list[Variant]:
     rows = Variant.objects.select_related("product").filter(
         product_id=product_id, is_active=True, product__is_active=True
     )
-    return list(rows[:12])
+    return list(rows)
 
 
 def stock_left(variant: Variant) -> int | None:

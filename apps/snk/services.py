@@ -8,13 +8,12 @@ from django.db import transaction
 
 from apps.base import audit
 from apps.bot import outbox
+from apps.bot.fitting import TEXT, seen
 from apps.bot.models import OutboundMessage
 from apps.bot.texts import render
 from apps.orders.models import Order, Product
 from apps.orders.states import LineState
 from apps.snk.models import Dispatch, Terms
-
-TEXT_CHARS = 3500  # a longer SNK goes as a document
 
 
 def keep_terms(*, product_id: Any) -> Terms | None:
@@ -52,9 +51,10 @@ def _dispatch(order: Order, product: Product, terms: Terms) -> int:
         )
         if not Dispatch.objects.filter(pk=made[0].pk).exists():
             return 0
-        long = len(terms.text) > TEXT_CHARS
-        body = "" if long else terms.text
-        text = render("terms", order.buyer.language, product=product.name, text=body)
+        text = render("terms", order.buyer.language, product=product.name, text=terms.text)
+        long = seen(text) > TEXT
+        if long:
+            text = render("terms", order.buyer.language, product=product.name, text="")
         snk = OutboundMessage.Kind.SNK
         if long:
             payload = {"caption": text, "parse_mode": "HTML"}

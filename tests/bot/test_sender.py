@@ -87,7 +87,7 @@ def test_replies_die_when_nobody_waits_any_more(shop: Shop) -> None:
         (Kind.GOODS, Verdict.UNKNOWN, "queued"), (Kind.INVOICE, Verdict.UNKNOWN, "queued"), (Kind.SNK, Verdict.UNKNOWN, "queued"),
         (Kind.BROADCAST, Verdict.UNKNOWN, "unknown"), (Kind.GOODS, Verdict.NOT_SENT, "queued"),
         (Kind.BROADCAST, Verdict.NOT_SENT, "queued"), (Kind.GOODS, Verdict.BLOCKED, "failed"),
-        (Kind.GOODS, Verdict.REFUSED, "failed"), (Kind.GOODS, Verdict.PLAINER, "queued"), (Kind.NOTICE, Verdict.PLAINER, "failed"),
+        (Kind.GOODS, Verdict.REFUSED, "failed"), (Kind.GOODS, Verdict.PLAINER, "queued"), (Kind.NOTICE, Verdict.PLAINER, "queued"),
         (Kind.REPLY, Verdict.DONE, "sent"), (Kind.GOODS, Verdict.REVOKED, "queued"), (Kind.GOODS, Verdict.PARK, "queued"),
     ],
 )  # fmt: skip

@@ -64,7 +64,7 @@ def context(name: str) -> dict[str, Any]:
         "opens": "08.00", "closes": "22.00", "limit": 2, "least": 1, "most": 10, "free_at": AT, "number": "AO-7F3K2X",
         "kind": "Tagihan QR", "gateway": "pakasir", "said": "kunci ditolak", "why": "late", "asked": 32_000,
         "incident": SimpleNamespace(opened_at=AT, resolved_at=AT, times=3), "what": "status aneh", "where": "http://localhost:8000/admin/", "username": "",
-        "late": 3, "seconds": 3600, "excess": 5_000, "transaction": "txn_1", "stage": "in", "check": "disk", "says": "the disk is 91 % full", "day": AT,
+        "late": 3, "seconds": 3600, "old": -7, "new": -1007, "excess": 5_000, "transaction": "txn_1", "stage": "in", "check": "disk", "says": "the disk is 91 % full", "day": AT,
         "money": {"orders": 3, "rupiah": 96_000, "best": [(product, 2)]},
         "machine": {"incidents": 1, "still_open": [SimpleNamespace(text="gateway_down", data={"gateway": "pakasir"})], "drills_due": ["chaos"]},
     }  # fmt: skip

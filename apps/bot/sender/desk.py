@@ -17,9 +17,12 @@ from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident
 from apps.base.sql import columns_of, from_row, width_of
 from apps.bot import outbox
-from apps.bot.client import Outcome, Verdict, biggest_photo, message_id_of
+from apps.bot.client import UNKNOWN_CHAT, Outcome, Verdict, biggest_photo, message_id_of
+from apps.bot.groups import follow_group
 from apps.bot.models import Chat, OutboundMessage, PictureFile
 from apps.bot.newbot import has_met
+from apps.bot.sender.packing import PLAINEST
+from apps.bot.texts import plain
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,6 @@ WINDOW = 256  # queued rows looked at for one turn; chats in flight are not amon
 RETRIES = (1, 2, 5, 10, 30, 60, 120, 300)  # seconds; then 300 s for ever: what never left is never given up
 UNKNOWN_WAITS = (1, 60, 300, 900)  # seconds before a repeatable message that may have arrived goes again
 NOTICE_WAITS = (2, 5, 15, 60, 300, 900, 3600)  # the same for what people must hear; then an hour for ever
-UNKNOWN_CHAT = "chat not found"
 TRIES_REPLY = 5  # attempts for a reply, which nobody waits for much longer
 
 CLAIM = """
@@ -169,11 +171,10 @@ def _sent(message: OutboundMessage, outcome: Outcome) -> None:
     message_id = message_id_of(outcome.result)
     with connection.cursor() as cursor:
         cursor.execute(SENT, [message_id, message.pk])
-    picture = (message.payload.get("photo") or {}) if message.method == "sendPhoto" else {}
-    if isinstance(picture, dict) and picture.get("picture") and (file_id := biggest_photo(outcome.result)):
-        PictureFile.objects.get_or_create(
-            bot=outbox.bot_id(), picture_id=picture["picture"], defaults={"file_id": file_id}
-        )
+    if (picture := _picture_of(message)) and (file_id := biggest_photo(outcome.result)):
+        PictureFile.objects.get_or_create(bot=outbox.bot_id(), picture_id=picture, defaults={"file_id": file_id})
+    if message.replaces is not None:  # only now: a chat must never stand empty
+        outbox.send(message.chat, "deleteMessage", {"message_id": message.replaces})
     if message.on_sent:
         send_errand(message.on_sent, message.about)
 
@@ -229,15 +230,37 @@ def _anew(message: OutboundMessage, outcome: Outcome) -> None:
     text = message.payload.get("text") or message.payload.get("caption") or ""
     if message.method.startswith("edit") and text and not _is_overtaken(message):
         extra = {k: v for k, v in message.payload.items() if k in ("parse_mode", "reply_markup")}
+        if message.plainness:
+            text, extra = plain(text), {}
         outbox.send(message.chat, "sendMessage", {"text": text, **extra}, kind=message.kind)
     _save(message, state=State.REPLACED, next_at=None, last_error=outcome.said[:ERROR_CHARS])
 
 
+def _moved(message: OutboundMessage, outcome: Outcome) -> None:
+    """The group is a supergroup now: it and what waits for it go there."""
+    follow_group(message.chat, int(outcome.result))
+    _again(message, 0, outcome)
+
+
 def _plainer(message: OutboundMessage, outcome: Outcome) -> None:
-    if message.kind in outbox.REPEATED and message.plainness < 2:
+    """A screen that Telegram refuses is still a screen: the next plainer form of it. What was remembered of a picture is forgotten;
+    an edit that does not stand becomes a new message."""
+    if picture := _picture_of(message):
+        PictureFile.objects.filter(bot=outbox.bot_id(), picture_id=picture).delete()
+    if message.method in ("answerCallbackQuery", "deleteMessage"):
+        _done(message, outcome)
+    elif message.plainness < PLAINEST:
         _again(message, 0, outcome, plainness=F("plainness") + 1)
+    elif message.method.startswith("edit"):
+        _anew(message, outcome)
     else:
         _failed(message, outcome)
+
+
+def _picture_of(message: OutboundMessage) -> str:
+    """The kept picture that a photo shows; empty for one that has its own bytes."""
+    photo = message.payload.get("photo") if message.method == "sendPhoto" else None
+    return str(photo.get("picture", "")) if isinstance(photo, dict) else ""
 
 
 RECORDERS = {
@@ -251,6 +274,7 @@ RECORDERS = {
     Verdict.ANEW: _anew,
     Verdict.PLAINER: _plainer,
     Verdict.REFUSED: _failed,
+    Verdict.MOVED: _moved,
 }
 
 

@@ -6,16 +6,22 @@ from typing import Any
 
 from apps.bot import outbox
 from apps.bot.client import as_params, file_of
+from apps.bot.fitting import CAPTION, TEXT, cut, units
 from apps.bot.models import OutboundMessage, Picture, PictureFile
 from apps.bot.texts import plain
 
 DOCUMENT_NAME = "pesanan.txt"
-CAPTION_CHARS = 1024
+PLAINEST = 2
 
 
 def pack(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
-    """(method, parameters) of this message at its present plainness."""
+    """(method, parameters) of this message at its present plainness.
+
+    0: as it was meant. 1: plain words, without a kept picture. 2: what is left when even those are refused: goods and SNK as a .txt
+    document, an invoice's picture with its shortest words, a screen without its keyboard.
+    """
     payload = dict(message.payload)
+    shortest = payload.pop("_shortest", "")
     if message.method == "answerCallbackQuery":
         return message.method, payload
     payload["chat_id"] = int(message.chat.telegram_id)
@@ -28,13 +34,22 @@ def pack(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
     text = plain(payload.pop("text", None) or payload.pop("caption", None) or "")
     payload.pop("parse_mode", None)
     if message.file is not None:  # the file is what was bought: only what stands under it gets plainer
-        caption = {"caption": text[:CAPTION_CHARS]} if message.plainness == 1 and text else {}
+        if message.plainness == PLAINEST:
+            payload, text = {"chat_id": payload["chat_id"]}, shortest
+        caption = {"caption": cut(text, CAPTION)} if text else {}
         return message.method, _with_files(message, {**payload, **caption})
-    if message.plainness == 1:
-        return message.method, _with_files(message, {**payload, "text": text})
+    method = "sendMessage" if message.method == "sendPhoto" else message.method
     payload.pop("photo", None)
-    keep = {k: v for k, v in payload.items() if k in ("chat_id", "reply_markup")}
-    return "sendDocument", as_params(keep) | {"document": file_of(text.encode(), DOCUMENT_NAME)}
+    whole = message.kind in outbox.REPEATED  # not a letter of it is left out
+    if message.plainness == 1 and not (whole and units(text) > TEXT):
+        field, most = ("caption", CAPTION) if method == "editMessageCaption" else ("text", TEXT)
+        return method, as_params({**payload, field: cut(text, most) or "–"})
+    keep = {k: v for k, v in payload.items() if k in ("chat_id", "message_id")}
+    if whole:
+        keep.pop("message_id", None)
+        return "sendDocument", as_params(keep) | {"document": file_of(text.encode(), DOCUMENT_NAME)}
+    field, most = ("caption", CAPTION) if method == "editMessageCaption" else ("text", TEXT)
+    return method, as_params({**keep, field: cut(text, most) or "–"})
 
 
 def _with_files(message: OutboundMessage, payload: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from apps.base.incidents import Incident
+from apps.bot.fitting import cut
 from apps.bot.texts import plain, render
 
 register = template.Library()
@@ -43,6 +44,12 @@ def hour(at: datetime) -> str:
 def day(at: datetime | date) -> str:
     """`24/11/2026`."""
     return f"{timezone.localtime(at) if isinstance(at, datetime) else at:%d/%m/%Y}"
+
+
+@register.filter
+def shortened(text: str, most: int) -> str:
+    """At most so many units as Telegram counts them."""
+    return cut(text, most)
 
 
 @register.filter

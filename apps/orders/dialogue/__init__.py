@@ -22,6 +22,7 @@ ROUTES = Routes(
         "help": home.help_screen,
         "lang": home.choose_language,
         "cat": browse.category,
+        "cats": home.more_categories,
         "all": browse.everything,
         "find": browse.ask_search,
         "found": browse.more_found,

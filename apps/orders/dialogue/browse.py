@@ -9,10 +9,12 @@ from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.bot.templatetags.shop import rupiah
 from apps.orders import selectors
-from apps.orders.dialogue.home import home_button, home_screen, lost
+from apps.orders.dialogue.home import home_button, home_screen, lost, turn_row
 from apps.orders.models import Category, Product, Variant
 from apps.orders.selectors import Page
 from apps.orders.services import alerts, hours
+
+VARIANTS = 12  # of one product shown at once
 
 
 def category(talk: Talk) -> Reply:
@@ -62,12 +64,8 @@ def _results(talk: Talk, text: str, number: int) -> Reply:
 def _list(talk: Talk, text: str, page: Page, here: str) -> Reply:
     with translation.override(talk.chat.language):
         rows = [[Button(_product_label(product), f"p:{product.pk}")] for product in page.items]
-        turn = []
-        if page.number > 0:
-            turn.append(Button(_("‹ Sebelumnya"), here % (page.number - 1)))
-        if page.has_next:
-            turn.append(Button(_("Berikutnya ›"), here % (page.number + 1)))
-        rows += [turn, [home_button(), Button(_("Cari"), "find")]]
+        rows.append(turn_row(page.number, has_next=page.has_next, here=here))
+        rows.append([home_button(), Button(_("Cari"), "find")])
     return Reply(screen=Screen(text, rows), state="")
 
 
@@ -117,8 +115,7 @@ def product_screen(
     with translation.override(talk.chat.language):
         rows: list[list[Button]] = []
         if len(variants) > 1:
-            chips = [Button(_chip(v, chosen), f"v:{v.pk}:{quantity}") for v in variants]
-            rows += [chips[i : i + 2] for i in range(0, len(chips), 2)]
+            rows += _variant_rows(talk, variants, chosen, quantity)
         if left == 0:
             rows.append(
                 [Button(_("Kabari saya"), f"wish:{chosen.pk}"), Button(_("Lihat lagi"), f"v:{chosen.pk}:{quantity}")]
@@ -131,6 +128,17 @@ def product_screen(
         back = f"cat:{item.category_id}:0" if item.category_id else "all:0"
         rows.append([Button(_("‹ Kembali"), back), home_button()])
     return Screen(text, rows, picture=item.picture_id, same_picture=same_picture)
+
+
+def _variant_rows(talk: Talk, variants: list[Variant], chosen: Variant, quantity: int) -> list[list[Button]]:
+    """The variants in pairs, a page at a time: the one asked for (third word of the button), else that of the chosen."""
+    place = next((n for n, v in enumerate(variants) if v.pk == chosen.pk), 0)
+    number = max(0, min(talk.number(2, place // VARIANTS), (len(variants) - 1) // VARIANTS))
+    page = variants[number * VARIANTS : (number + 1) * VARIANTS]
+    chips = [Button(_chip(v, chosen), f"v:{v.pk}:{quantity}") for v in page]
+    rows = [chips[i : i + 2] for i in range(0, len(chips), 2)]
+    has_next = (number + 1) * VARIANTS < len(variants)
+    return [*rows, turn_row(number, has_next=has_next, here=f"v:{chosen.pk}:{quantity}:%d")]
 
 
 def _chip(variant: Variant, chosen: Variant) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
-from apps.orders.dialogue.home import home_button
+from apps.orders.dialogue.home import home_button, turn_row
+from apps.orders.selectors import PAGE
 from apps.orders.services import cart as carts
 
 
@@ -27,35 +26,43 @@ def add(talk: Talk) -> Reply:
 
 
 def show_cart(talk: Talk) -> Reply:
+    return _cart(talk, talk.number(0))
+
+
+def _cart(talk: Talk, number: int, *, said: str = "") -> Reply:
+    """One page of what is in the cart; the text names all of it."""
     items = selectors.cart_of(talk.chat)
+    number = max(0, min(number, (len(items) - 1) // PAGE))
     total = sum(item.variant.price * item.quantity for item in items)
     with translation.override(talk.chat.language):
         rows: list[list[Button]] = []
-        for item in items:
-            most = item.variant.product.max_quantity
-            more = f"cartq:{item.pk.hex}:{item.quantity + 1}" if item.quantity < most else f"edge:most:{most}"
-            rows.append([Button(item.variant.full_name[:50], f"p:{item.variant.product_id}")])
+        for item in items[number * PAGE : (number + 1) * PAGE]:
+            here = f"cartq:{item.pk.hex}"
+            rows.append([Button(item.variant.full_name, f"p:{item.variant.product_id}")])
             rows.append(
                 [
-                    Button("−", f"cartq:{item.pk.hex}:{item.quantity - 1}"),
+                    Button("−", f"{here}:{item.quantity - 1}:{number}"),
                     Button(str(item.quantity), "noop"),
-                    Button("+", more),
-                    Button("✕", f"cartq:{item.pk.hex}:0"),
+                    Button("+", f"{here}:{item.quantity + 1}:{number}"),
+                    Button("✕", f"{here}:0:{number}"),
                 ]
             )
+        rows.append(turn_row(number, has_next=(number + 1) * PAGE < len(items), here="cart:%d"))
         if items:
             rows.append([Button(_("Bayar semua"), "checkout"), Button(_("Kosongkan"), "cartx")])
         rows.append([Button(_("Lihat produk"), "all:0"), home_button()])
-    return Reply(screen=Screen(talk.say("cart", items=items, total=total), rows), state="")
+    return Reply(screen=Screen(talk.say("cart", items=items, total=total), rows), toast=said, state="")
 
 
 def change(talk: Talk) -> Reply:
-    try:
-        item_id = UUID(talk.word(0))
-    except ValueError:
-        return show_cart(talk)
-    carts.set_quantity(chat=talk.chat, item_id=item_id, quantity=talk.number(1))
-    return show_cart(talk)
+    """`−`, `+` and `✕`; what the product's limits do not allow is said, and nothing goes by itself."""
+    edge = carts.set_quantity(chat=talk.chat, item_id=talk.row(0), quantity=talk.number(1))
+    with translation.override(talk.chat.language):
+        said = {
+            carts.Edge.MOST: _("Sekali pesan paling banyak %d."),
+            carts.Edge.LEAST: _("Sekali pesan paling sedikit %d."),
+        }
+        return _cart(talk, talk.number(2), said=said[edge[0]] % edge[1] if edge else "")
 
 
 def empty(talk: Talk) -> Reply:

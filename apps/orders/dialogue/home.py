@@ -10,11 +10,17 @@ from apps.bot.talk import Talk, toast
 from apps.orders import selectors
 from apps.orders.services import front
 
+SHOWN = 20  # categories in the menu; more are behind a button
+
 
 def rows_of_home(talk: Talk) -> list[list[Button]]:
     """Categories in pairs, then the usual."""
     with translation.override(talk.chat.language):
-        found = [Button(str(category), f"cat:{category.pk}:0") for category in selectors.categories()]
+        every = selectors.categories()
+        shown = every if len(every) <= SHOWN else every[: SHOWN - 1]
+        found = [Button(str(category), f"cat:{category.pk}:0") for category in shown]
+        if len(shown) < len(every):
+            found.append(Button(_("Kategori lain (%d) ›") % (len(every) - len(shown)), "cats:1"))
         rows = [found[i : i + 2] for i in range(0, len(found), 2)]
         rows.append([Button(_("Semua produk"), "all:0"), Button(_("Cari"), "find")])
         rows.append([Button(_("Keranjang"), "cart"), Button(_("Pesanan saya"), "mine:0"), Button(_("Bantuan"), "help")])
@@ -25,6 +31,24 @@ def rows_of_home(talk: Talk) -> list[list[Button]]:
     ):
         rows.insert(0, [Button("English", "lang:en")])
     return rows
+
+
+def more_categories(talk: Talk) -> Reply:
+    """The pages of categories that the menu has no room for."""
+    every, number = selectors.categories(), max(0, talk.number(0))
+    page = every[number * (SHOWN - 1) : (number + 1) * (SHOWN - 1)]
+    with translation.override(talk.chat.language):
+        found = [Button(str(category), f"cat:{category.pk}:0") for category in page]
+        rows = [found[i : i + 2] for i in range(0, len(found), 2)]
+        rows.append(turn_row(number, has_next=(number + 1) * (SHOWN - 1) < len(every), here="cats:%d"))
+        rows.append([home_button()])
+    return Reply(screen=Screen(talk.say("categories"), rows), state="")
+
+
+def turn_row(number: int, *, has_next: bool, here: str) -> list[Button]:
+    """To the pages before and after; `here` leads to page `%d`. In the language in force."""
+    turn = [Button(_("‹ Sebelumnya"), here % (number - 1))] if number > 0 else []
+    return [*turn, Button(_("Berikutnya ›"), here % (number + 1))] if has_next else turn
 
 
 def home_button() -> Button:

@@ -11,7 +11,7 @@ from apps.base.clock import shop_now
 from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
-from apps.orders.dialogue.home import home_button
+from apps.orders.dialogue.home import home_button, turn_row
 from apps.orders.models import Kind, Order, OrderLine
 from apps.orders.services import delivery, durations, payment
 from apps.orders.services.messages import Rows, late_rows, renew_rows, state_label
@@ -22,12 +22,7 @@ def orders(talk: Talk) -> Reply:
     page = selectors.orders_of(talk.chat, talk.number(0))
     with translation.override(talk.chat.language):
         rows = [[Button(f"{o.number} · {first_line(o)} · {state_label(o)}", f"order:{o.number}")] for o in page.items]
-        turn = []
-        if page.number > 0:
-            turn.append(Button(_("‹ Sebelumnya"), f"mine:{page.number - 1}"))
-        if page.has_next:
-            turn.append(Button(_("Berikutnya ›"), f"mine:{page.number + 1}"))
-        rows += [turn, [home_button()]]
+        rows += [turn_row(page.number, has_next=page.has_next, here="mine:%d"), [home_button()]]
     return Reply(screen=Screen(talk.say("orders", page=page), rows), state="")
 
 

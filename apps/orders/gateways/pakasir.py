@@ -84,7 +84,8 @@ class Pakasir(Gateway):
 
 def _text(said: dict[str, Any], name: str) -> str:
     value = said.get(name)
-    return "" if value is None else str(value)[:4000].replace("\0", "")
+    text = "" if value is None else str(value)[:4000].replace("\0", "")
+    return text.encode(errors="replace").decode()  # half a surrogate has no place in a column
 
 
 WHOLE = re.compile(

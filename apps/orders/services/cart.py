@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 from apps.bot.models import Chat
@@ -22,16 +23,28 @@ def add_to_cart(*, chat: Chat, variant: Variant, quantity: int) -> bool:
     return True
 
 
-def set_quantity(*, chat: Chat, item_id: Any, quantity: int) -> None:
-    """Change one item; 0 or less takes it out."""
+class Edge(StrEnum):
+    """Which limit of the product stood in the way."""
+
+    LEAST = "least"
+    MOST = "most"
+
+
+def set_quantity(*, chat: Chat, item_id: Any, quantity: int) -> tuple[Edge, int] | None:
+    """Change one item; below the product's least it goes. A step up never takes anything away, whatever became of the limits
+    meanwhile. Returns the limit that stood in the way."""
     items = CartItem.objects.filter(chat=chat, pk=item_id).select_related("variant__product")
     item = items.first()
     if item is None:
-        return
-    if quantity < item.variant.product.min_quantity:
+        return None
+    least, most = item.variant.product.min_quantity, item.variant.product.max_quantity
+    if quantity < min(least, item.quantity):
         items.delete()
-    else:
-        items.update(quantity=min(quantity, item.variant.product.max_quantity))
+        return None
+    items.update(quantity=max(least, min(quantity, most)))
+    if quantity > most:
+        return Edge.MOST, most
+    return (Edge.LEAST, least) if quantity < least else None
 
 
 def put_back(*, chat: Chat, lines: Iterable[OrderLine]) -> None:

@@ -16,15 +16,16 @@ from apps.base.crypto import CannotOpen
 from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident, resolve_incident
 from apps.bot import outbox
+from apps.bot.fitting import CAPTION, TEXT, cut_html, seen
+from apps.bot.fitting import file_name as file_name_of
 from apps.bot.models import Chat, OutboundMessage
-from apps.bot.texts import plain, render
+from apps.bot.texts import render
 from apps.orders.models import Kind, Order, OrderLine, Seat
 from apps.orders.services import durations, making, messages
 from apps.orders.services.ledger import post_delivered
 from apps.orders.states import LINE, ORDER, LineState, OrderState, PaymentState, SeatState, move
 
 TEXT_CHARS = 3500  # over this the goods go as a document
-MESSAGE_CHARS = 4096  # Telegram's own limit, for everything around them too
 LABELLED_CHARS = 600  # over this the parts of units are not named one by one: the message would not fit
 NAMED = 5  # lines named under a document: a caption has 1,024 characters
 
@@ -122,9 +123,9 @@ def send_goods(order: Order, lines: Sequence[OrderLine], *, occasion: str = "pai
     units = [unit for part in goods for unit in part.units]
     size = sum(len(unit) + 1 for unit in units)
     text = _goods_text(order, goods, occasion, named=size <= LABELLED_CHARS)
-    long = size > TEXT_CHARS or len(plain(text)) > MESSAGE_CHARS
+    long = size > TEXT_CHARS or seen(text) > TEXT
     if long:
-        text = _goods_text(order, goods, occasion, as_file=True)
+        text = cut_html(_goods_text(order, goods, occasion, as_file=True), CAPTION)
     news: dict[str, Any] = {}
     if occasion == "paid":
         news = {"on_sent": GOODS_SENT, "on_failed": GOODS_FAILED, "about": f"goods:{order.pk}"}
@@ -244,7 +245,7 @@ def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: st
         line = order.lines.select_for_update(of=("self",)).select_related("product").get(pk=line_id)
         now = shop_now()
         move(
-            line, LINE, LineState.ALLOCATED, made_text=text, made_file=file, made_file_name=file_name[:80],
+            line, LINE, LineState.ALLOCATED, made_text=text, made_file=file, made_file_name=file_name_of(file_name, "barang"),
             **durations.schedule(durations.end_of(line, now), now),
         )  # fmt: skip
         resolve_incident(making.promise_key(line))
@@ -257,9 +258,10 @@ def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: st
 def send_made(order: Order, line: OrderLine) -> None:
     """The goods of one line made by hand, apart from the others."""
     news: dict[str, Any] = {"on_sent": MADE_SENT, "on_failed": MADE_FAILED, "about": f"made:{line.pk}"}
-    too_long = len(line.made_text or "") > TEXT_CHARS
+    too_long = len(line.made_text or "") > TEXT_CHARS or seen(_goods_text(order, goods_of([line]), "made")) > TEXT
     as_file = line.made_file is not None or too_long
     text = _goods_text(order, goods_of([line]), "made", as_file=as_file)
+    text = cut_html(text, CAPTION) if as_file else text
     if line.made_file is not None:
         _send_made_file(order, line, text, news)
     else:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from apps.base.clock import ShopNow
-from apps.base.incidents import raise_incident
+from apps.base.incidents import keep_incident, raise_incident
 from apps.base.queue.bells import ring
 from apps.base.sql import insert_row
 from apps.base.stored import Setting
@@ -68,6 +68,19 @@ def _keep_refused(slug: str, raw: bytes, refusal: Refused) -> None:
                 gateway=slug, accepted=False, reason=refusal.reason[:80], next_at=None,
                 body=raw[:KEPT_BYTES].decode(errors="replace").replace("\0", ""),
             )  # fmt: skip
+
+
+def keep_unreadable(slug: str, raw: bytes) -> None:
+    """Something with the right secret that we cannot read: kept as it came, told once; the schedule asks about every payment."""
+    with transaction.atomic():
+        GatewayEvent.objects.create(
+            gateway=slug,
+            accepted=False,
+            reason="unreadable",
+            next_at=None,
+            body=raw.decode(errors="replace").replace("\0", ""),
+        )
+        keep_incident(f"strange.{slug}.event", "strange_answer", number="webhook", what="unreadable")
 
 
 def payment_of(event: GatewayEvent) -> Payment | None:

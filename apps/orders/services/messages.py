@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
 from apps.bot import outbox
+from apps.bot.fitting import CAPTION, seen
 from apps.bot.models import Chat, OutboundMessage
 from apps.bot.screens import Button, Screen, send_screen
 from apps.bot.templatetags.shop import rupiah
-from apps.bot.texts import render
+from apps.bot.texts import plain, render
 from apps.orders.models import Kind as ProductKind
 from apps.orders.models import Order, OrderLine, Payment, Variant
 from apps.orders.states import OrderState, PaymentState
@@ -114,23 +115,31 @@ def qr_png(text: str) -> bytes:
 def send_invoice(payment: Payment) -> None:
     """The photo of the QR with number, total, deadline and its two buttons."""
     order = payment.order
-    caption = invoice_caption(payment)
+    caption, shortest = (
+        invoice_caption(payment),
+        plain(render("invoice_short", order.buyer.language, order=order, payment=payment)),
+    )
     with override(order.buyer.language):
         rows = [[Button(_("Cek pembayaran"), f"check:{order.number}"), Button(_("Batalkan"), f"cancel:{order.number}")]]
     keyboard = Screen("", rows).keyboard()
     outbox.send(
-        order.buyer, "sendPhoto", {"caption": caption, "parse_mode": "HTML", **keyboard}, kind=Kind.INVOICE,
+        order.buyer, "sendPhoto", {"caption": caption, "parse_mode": "HTML", "_shortest": shortest, **keyboard}, kind=Kind.INVOICE,
         file=qr_png(payment.qr or ""), file_name=f"{payment.reference}.png", about=invoice_about(payment),
     )  # fmt: skip
 
 
 def invoice_caption(payment: Payment) -> str:
+    """Number, what is bought, amount and deadline; where not all products fit, fewer are named and the rest is counted."""
     order = payment.order
     lines = list(order.lines.select_related("product").order_by("id"))
-    return render(
-        "invoice", order.buyer.language, order=order, payment=payment, lines=lines[:8], more=max(0, len(lines) - 8),
-        by_hand=all(line.product.kind == ProductKind.MANUAL for line in lines),
-    )  # fmt: skip
+    for shown in (8, 4, 2, 1, 0):
+        caption = render(
+            "invoice", order.buyer.language, order=order, payment=payment, lines=lines[:shown],
+            more=max(0, len(lines) - shown), by_hand=all(line.product.kind == ProductKind.MANUAL for line in lines),
+        )  # fmt: skip
+        if seen(caption) <= CAPTION:
+            break
+    return caption
 
 
 def tell_after_move(chat_id: UUID) -> None:

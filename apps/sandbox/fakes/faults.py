@@ -17,6 +17,8 @@ class Faults:
     telegram_down: bool = False  # connections are cut before anything happens
     telegram_cut: float = 0.0  # share of calls that are carried out and then cut: the caller cannot know
     telegram_500: bool = False
+    telegram_codes: bool = False  # refusals are told as CODES_WITH_UNDERSCORES, as some of the real ones are
+    telegram_refuses: str = ""  # every message whose text holds this is refused, as one that only Telegram dislikes
     telegram_429: int = 0  # next calls refused
     webhook_unreachable: bool = False  # Telegram alone does not reach the shop, as behind a firewall
     gateway_delay: int = 0

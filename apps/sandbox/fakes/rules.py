@@ -11,6 +11,19 @@ TEXT = 4096
 CAPTION = 1024
 CALLBACK = 64
 ANSWER = 200
+MARKUP = 10_000  # bytes of a keyboard
+PHOTO_SIDES = 10_000  # width and height together
+PHOTO_RATIO = 20
+CODES = {  # the same refusals in Telegram's other spelling
+    "message text is empty": "MESSAGE_EMPTY",
+    "message is too long": "MESSAGE_TOO_LONG",
+    "message caption is too long": "MEDIA_CAPTION_TOO_LONG",
+    "message is not modified": "MESSAGE_NOT_MODIFIED",
+    "message to edit not found": "MESSAGE_ID_INVALID",
+    "reply markup is too long": "REPLY_MARKUP_TOO_LONG",
+    "query is too old": "QUERY_ID_INVALID",
+    "bot was blocked by the user": "USER_IS_BLOCKED",
+}
 
 MESSAGE = {"chat_id", "parse_mode", "reply_markup", "disable_notification"}
 METHODS: dict[str, tuple[set[str], set[str]]] = {  # method → required, allowed beside
@@ -90,9 +103,42 @@ def read_text(text: str, parse_mode: str, limit: int, *, what: str = "message") 
     seen = parse_html(text) if parse_mode == "HTML" else text
     if what == "message" and not seen.strip():
         raise BadRequest("Bad Request: message text is empty")
-    if len(seen.encode("utf-16-le")) // 2 > limit:
+    if units(seen) > limit:
         raise BadRequest(f"Bad Request: {what} is too long")
     return seen
+
+
+def units(text: str) -> int:
+    """Length as Telegram measures: UTF-16 code units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def in_codes(description: str) -> str:
+    """A refusal in the other spelling, where it has one."""
+    for words, code in CODES.items():
+        if words in description:
+            return f"{description.partition(':')[0]}: {code}"
+    return description
+
+
+def check_photo(content: bytes) -> None:
+    """Raises BadRequest for sides that Telegram does not take. Reads PNG and JPEG, which are all we send."""
+    width, height = size_of(content)
+    if width + height > PHOTO_SIDES or max(width, height) > PHOTO_RATIO * min(width, height):
+        raise BadRequest("Bad Request: PHOTO_INVALID_DIMENSIONS")
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Width and height in pixels; (1, 1) for what is neither PNG nor JPEG."""
+    if content.startswith(b"\x89PNG"):
+        return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
+    at = 2
+    while content.startswith(b"\xff\xd8") and at + 9 < len(content):
+        marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4])
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(content[at + 7 : at + 9]), int.from_bytes(content[at + 5 : at + 7])
+        at += 2 + length
+    return 1, 1
 
 
 def parse_html(text: str) -> str:
@@ -131,6 +177,8 @@ def read_markup(raw: str | None) -> dict[str, Any]:
     """
     if not raw:
         return {"keyboard": []}
+    if len(raw.encode()) > MARKUP:
+        raise BadRequest("Bad Request: reply markup is too long")
     try:
         markup = json.loads(raw)
         kind = next(name for name in MARKUPS if name in markup)

@@ -15,6 +15,7 @@ from apps.sandbox.fakes.faults import Faults
 from apps.sandbox.fakes.journal import Journal
 from apps.sandbox.fakes.limits import Answer
 from apps.sandbox.fakes.pakasir import FakePakasir, Refusal
+from apps.sandbox.fakes.rules import in_codes
 from apps.sandbox.fakes.telegram import FakeTelegram
 
 UPLOAD_BYTES = 50_000_000
@@ -78,9 +79,15 @@ async def bot_api(request: web.Request) -> web.StreamResponse:
         if faults.telegram_429 > 0:
             faults.telegram_429 -= 1
             raise Answer(429, "Too Many Requests: retry after 2", retry_after=2)
+        if (
+            faults.telegram_refuses
+            and faults.telegram_refuses in f"{params.get('text', '')}{params.get('caption', '')}"
+        ):
+            raise Answer(400, "Bad Request: SOMETHING_NEW_INVALID")
         result = world.telegram.call(method, params)
     except Answer as answer:
-        return refusal(answer.code, answer.description, **answer.parameters)
+        said = in_codes(answer.description) if faults.telegram_codes else answer.description
+        return refusal(answer.code, said, **answer.parameters)
     await world.telegram.wake()
     if faults.cuts():
         return cut(request)

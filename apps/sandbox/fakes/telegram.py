@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.sandbox.fakes.journal import Journal
 from apps.sandbox.fakes.limits import Answer, Limits
+from apps.sandbox.fakes.people import People
 from apps.sandbox.fakes.rules import (
     ACTIONS,
     ANSWER,
@@ -20,9 +21,11 @@ from apps.sandbox.fakes.rules import (
     TEXT,
     BadRequest,
     check_parameters,
+    check_photo,
     read_keyboard,
     read_markup,
     read_text,
+    units,
 )
 
 TYPING = 5.0  # seconds that an action is shown (Bot API: sendChatAction)
@@ -35,7 +38,7 @@ def chat_of(update: dict[str, Any]) -> int:
     return int(body.get("chat", {}).get("id", 0))
 
 
-class FakeTelegram:
+class FakeTelegram(People):
     """State and methods. `changed` wakes whoever waits for news."""
 
     def __init__(self, journal: Journal, *, rate: float = 30.0, clock: Callable[[], float] = time.time) -> None:
@@ -55,6 +58,7 @@ class FakeTelegram:
         self.changed = asyncio.Condition()
         self.typing: dict[int, float] = {}  # chat → until when the bot is seen typing (monotonic seconds)
         self.failed_at = 0.0  # when an update could last not be brought to the webhook (seconds since 1970)
+        self.upgraded: dict[int, int] = {}  # groups that are supergroups now: old id → new id
         self._poller = 0
         self.bot_id = 1000001
         self.met: set[int] | None = None  # who wrote to a bot that came later; the first one is known to all
@@ -134,72 +138,6 @@ class FakeTelegram:
     def _find(self, chat_id: int, message_id: int) -> dict[str, Any] | None:
         return next((m for m in self.chats[chat_id] if m["message_id"] == message_id and not m.get("deleted")), None)
 
-    # -- what people do ------------------------------------------------------------------------------------------------
-
-    def add_user(self, user_id: int, name: str, language: str = "id", **more: Any) -> None:
-        self._record("user", user={"id": user_id, "name": name, "language": language, **more})
-
-    def _person(self, user_id: int) -> dict[str, Any]:
-        user = self.users.get(user_id, {"name": f"Pembeli {user_id}", "language": "id"})
-        person = {"id": user_id, "is_bot": False, "first_name": user["name"], "language_code": user["language"]}
-        return {**person, "username": user["username"]} if user.get("username") else person
-
-    def _put_update(self, **body: Any) -> int:
-        self._record("update", update={"update_id": self.last_update + 1, **body})
-        return self.last_update
-
-    def say(self, user_id: int, text: str, *, chat_id: int | None = None, extra: dict[str, Any] | None = None,
-            attached: dict[str, Any] | None = None) -> int:  # fmt: skip
-        """A person writes, perhaps with something `attached` for the page; returns the update's id."""
-        place = user_id if chat_id is None else chat_id
-        kind = "private" if place > 0 else "group"
-        message_id = self.last_message + 1
-        shown = {"message_id": message_id, "chat_id": place, "from": "buyer", "text": text, "date": int(self.clock())}
-        self._record("message", message={**shown, **(attached or {})})
-        person = self._person(user_id)
-        chat = {"id": place, "type": kind, "first_name": person["first_name"]}
-        if kind == "group":
-            chat = {"id": place, "type": kind, "title": "Grup"}
-        message = {"message_id": message_id, "date": int(self.clock()), "chat": chat, "from": person}
-        return self._put_update(message={**message, **({"text": text} if text else {}), **(extra or {})})
-
-    def send_file(self, user_id: int, content: bytes, name: str, caption: str = "") -> int:
-        """A person sends a picture or a document; returns the update's id."""
-        blob = self.journal.keep_blob(content)
-        about = {"file_id": blob, "file_unique_id": blob, "file_size": len(content)}
-        if content.startswith((b"\x89PNG", b"\xff\xd8")):
-            extra: dict[str, Any] = {"photo": [{**about, "width": 800, "height": 600}]}
-            attached = {"photo": blob}
-        else:
-            extra = {"document": {**about, "file_name": name}}
-            attached = {"document": blob, "document_name": name}
-        words = {"caption": caption} if caption else {}
-        return self.say(user_id, "", extra={**extra, **words}, attached={**attached, "text": caption})
-
-    def press(self, user_id: int, message_id: int, data: str) -> int:
-        """A person presses an inline button; returns the update's id."""
-        place = next((c for c in (user_id,) if self._find(c, message_id)), user_id)
-        shown = self._find(place, message_id) or {"message_id": message_id}
-        message: dict[str, Any] = {
-            "message_id": message_id, "date": int(self.clock()), "chat": {"id": place, "type": "private", "first_name": "x"},
-        }  # fmt: skip
-        if shown.get("photo"):
-            message["photo"] = [{"file_id": shown["photo"], "file_unique_id": shown["photo"], "width": 1, "height": 1}]
-        else:
-            message["text"] = shown.get("text", "") or "…"
-        query = {
-            "id": f"q{self.last_update + 1}",
-            "from": self._person(user_id),
-            "chat_instance": "1",
-            "data": data,
-            "message": message,
-        }
-        return self._put_update(callback_query=query)
-
-    def block(self, user_id: int, blocked: bool) -> None:
-        """A person blocks the bot, or lets it in again."""
-        self._record("user", user={"id": user_id, "blocked": blocked})
-
     # -- methods of the Bot API ----------------------------------------------------------------------------------------
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
@@ -220,6 +158,9 @@ class FakeTelegram:
         return result
 
     def _check_chat(self, chat_id: int) -> None:
+        if chat_id in self.upgraded:
+            new = self.upgraded[chat_id]
+            raise Answer(400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=new)
         if chat_id > 0 and chat_id not in self.users and not self.chats[chat_id]:
             raise Answer(400, "Bad Request: chat not found")
         if self.users.get(chat_id, {}).get("blocked"):
@@ -306,6 +247,8 @@ class FakeTelegram:
         return {"text": caption, "html": params.get("parse_mode") == "HTML"}
 
     def _sendPhoto(self, params: dict[str, Any]) -> Any:
+        if isinstance(params["photo"], bytes):
+            check_photo(params["photo"])
         return self._send(params, photo=self._file(params["photo"]), **self._caption(params))
 
     def _sendDocument(self, params: dict[str, Any]) -> Any:
@@ -349,7 +292,7 @@ class FakeTelegram:
         return True
 
     def _answerCallbackQuery(self, params: dict[str, Any]) -> Any:
-        if len(params.get("text", "")) > ANSWER:
+        if units(params.get("text", "")) > ANSWER:
             raise BadRequest("Bad Request: MESSAGE_TOO_LONG")
         self._record(
             "answer",
