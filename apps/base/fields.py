@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from apps.base.crypto import open_sealed, seal
+from apps.base.folding import tidy
 
 
 class Sealed:
@@ -39,6 +40,27 @@ class _OpenOnAccess(DeferredAttribute):
     def __set__(self, instance: Any, value: Any) -> None:
         """A data descriptor, so that reading always comes through `__get__`."""
         instance.__dict__[self.field.attname] = value
+
+
+class NameField(models.CharField):
+    """What people call something, kept as it looks: styled letters plain, single spaces, nothing invisible. Not blank, it must show
+    something."""
+
+    def deconstruct(self) -> Any:
+        """For migrations it is any text column."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Raises ValidationError, also for a name that shows nothing."""
+        return super().clean(tidy(value) if isinstance(value, str) else value, model_instance)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = super().pre_save(model_instance, add)
+        if isinstance(value, str):
+            value = tidy(value)[: self.max_length]
+            setattr(model_instance, self.attname, value)
+        return value
 
 
 class EncryptedField(models.Field):

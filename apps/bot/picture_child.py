@@ -20,7 +20,7 @@ RATIO = 15  # longer to shorter side; Telegram takes 20
 
 def main() -> int:
     """The exit status."""
-    bound_me(memory=600_000_000, seconds=20)
+    bound_me(memory=350_000_000, seconds=20)
     try:
         sys.stdout.buffer.write(reencoded(sys.stdin.buffer.read()))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -37,8 +37,8 @@ def reencoded(content: bytes) -> bytes:
     with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
         if image.format == "JPEG":
             image.draft("RGB", (SIDE, SIDE))  # decodes no more than is kept
+        image.thumbnail((SIDE, SIDE))  # first: turning takes as much memory again
         turned = ImageOps.exif_transpose(image)
-        turned.thumbnail((SIDE, SIDE))
         seen = Image.new("RGB", fitting_size(*turned.size), "white")
         rgba = turned.convert("RGBA")
         seen.paste(rgba, ((seen.width - rgba.width) // 2, (seen.height - rgba.height) // 2), rgba)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from apps.base.folding import tidy
 from apps.bot.models import Chat
 from apps.orders.models import CartItem, Category, Kind, Order, OrderLine, Product, Seat, StockUnit, Variant
 from apps.orders.services import stock
@@ -64,7 +65,7 @@ def products(number: int, category_id: int | None = None) -> Page:
 def search(text: str, number: int) -> Page:
     """Every word must be in the name, the code or the description."""
     rows = shelf()
-    for word in text.split()[:5]:
+    for word in tidy(text).split()[:5]:
         rows = rows.filter(Q(name__icontains=word) | Q(code__icontains=word) | Q(description__icontains=word))
     return page_of(rows, number)
 

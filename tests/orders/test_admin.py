@@ -127,11 +127,11 @@ def test_a_product_is_made_with_its_questions(owner: Client, db: Any) -> None:
         "variants-0-seats_per_unit": 1, "variants-0-position": 0, "variants-0-is_active": "on",
     }  # fmt: skip
     page = reverse("admin:orders_product_add")
-    assert "bukan pola yang bisa dibaca" in owner.post(page, form).content.decode()
+    assert "tidak dikenal. Pilih bebas" in owner.post(page, form).content.decode()
     owner.post(page, {**form, "asked": "ID? | angka 6-12 | lihat profil\n\nEmail? | email\nCatatan?"})
     asked = Product.objects.get().questions
     assert [question["label"] for question in asked] == ["ID?", "Email?", "Catatan?"]
-    assert asked[0] == {"label": "ID?", "pattern": r"\d{6,12}", "hint": "lihat profil"}
+    assert asked[0] == {"label": "ID?", "kind": "angka 6-12", "hint": "lihat profil"}
     change = owner.get(reverse("admin:orders_product_change", args=[Product.objects.get().pk])).content.decode()
     assert "ID? | angka 6-12 | lihat profil\nEmail? | email\nCatatan?" in change
 

@@ -28,6 +28,7 @@ from apps.bot.templatetags.shop import rupiah
 from apps.orders.admin import questions
 from apps.orders.admin.fields import RupiahField
 from apps.orders.admin.stock import stock_link
+from apps.orders.importing.pasted import lines_left_out
 from apps.orders.importing.products import check_products, import_products, prices_before
 from apps.orders.importing.tables import BadFile, decode, is_workbook
 from apps.orders.models import Category, Kind, Product, Variant
@@ -190,10 +191,11 @@ class ProductAdmin(ModelAdmin):
                     "entries": list(zip(entries, was, strict=True))[:50],
                     "count": len(entries),
                     "pasted": pasted,
+                    "left_out": lines_left_out(raw) if pasted else [],
                     "text": _as_text(raw),
                 }
             except BadFile as error:
-                context["problems"] = error.problems[:20]
+                context["problems"] = error.shown(20)
         return TemplateResponse(request, "admin/shop/import_products.html", context)
 
     def sample_page(self, request: HttpRequest) -> HttpResponse:

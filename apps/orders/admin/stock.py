@@ -15,7 +15,7 @@ from django.utils.html import format_html
 
 from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, sent_bytes
 from apps.bot.templatetags.shop import rupiah
-from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units, unfitting
+from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units, twins, unfitting
 from apps.orders.importing.tables import BadFile
 from apps.orders.models import Kind, Seat, StockUnit, Variant
 from apps.orders.services import holders
@@ -99,7 +99,7 @@ class VariantAdmin(OfRealProducts):
         try:
             units = parse_units(raw, variant=variant, separator=separator, clean=clean)
         except BadFile as error:
-            context["problems"] = error.problems[:20]
+            context["problems"] = error.shown(20)
             return
         if "confirm" in request.POST:
             done = import_stock(units, variant=variant, actor=actor_of(request))
@@ -112,7 +112,7 @@ class VariantAdmin(OfRealProducts):
         unlabelled = variant.product.kind == Kind.SHARED and any(not any(unit.labels) for unit in units)
         context |= {
             "units": list(zip(units, known, strict=True))[:SAMPLE], "count": len(units), "new": known.count(False),
-            "unlabelled": unlabelled, "odd": unfitting(units, variant), "known": known.count(True), "text": as_text(raw), "separator": separator or "",
+            "unlabelled": unlabelled, "odd": unfitting(units, variant), "twins": twins(units), "known": known.count(True), "text": as_text(raw), "separator": separator or "",
             "clean": clean,
         }  # fmt: skip
 

@@ -57,8 +57,8 @@ PRODUCTS = [
         colour="#1d4ed8", terms="Pastikan ID dan server benar: diamond yang sudah masuk tidak bisa dipindahkan.",
         max_quantity=1,
         questions=[
-            {"label": "Berapa ID Mobile Legends kamu?", "pattern": r"\d{6,12}", "hint": "6 sampai 12 angka, lihat di profil"},
-            {"label": "Berapa nomor server kamu?", "pattern": r"\d{4,5}", "hint": "4 atau 5 angka di dalam kurung"},
+            {"label": "Berapa ID Mobile Legends kamu?", "kind": "angka 6-12", "hint": "6 sampai 12 angka, lihat di profil"},
+            {"label": "Berapa nomor server kamu?", "kind": "angka 4-5", "hint": "4 atau 5 angka di dalam kurung"},
         ],
     ),
     DemoProduct(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -14,12 +13,11 @@ from apps.base.clock import shop_now
 from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
+from apps.orders.answers import as_typed, kind_of
 from apps.orders.dialogue.home import home_button, home_screen
 from apps.orders.models import OrderLine, Variant
 from apps.orders.services import checkout, durations, stock
 from apps.orders.services.limits import Refusal, Wanted
-
-ANSWER_CHARS = 100
 
 # A basket in the session: {"variant": id, "quantity": n, "answers": [{"label", "answer"}], "renews": line or absent}
 Basket = list[dict[str, Any]]
@@ -77,7 +75,7 @@ def _ask(talk: Talk, basket: Basket, item: Wanted, question: dict[str, str], *, 
 
 
 def answer(talk: Talk) -> Reply:
-    """A text while a question is open: checked by its pattern, then the next."""
+    """A text while a question is open: checked by its kind, then the next."""
     basket: Basket = talk.data.get("basket", [])
     wanted = _wanted(basket)
     if wanted is None:
@@ -88,15 +86,13 @@ def answer(talk: Talk) -> Reply:
             question = questions[len(item.answers)]
             if not _fits(question, talk.text):
                 return _ask(talk, basket, item, question, wrong=True)
-            entry["answers"].append({"label": question["label"], "answer": talk.text})
+            entry["answers"].append({"label": question["label"], "answer": as_typed(talk.text)})
             return _continue(talk, basket)
     return _continue(talk, basket)
 
 
 def _fits(question: dict[str, str], text: str) -> bool:
-    if not text or len(text) > ANSWER_CHARS or text.startswith("/"):
-        return False
-    return re.fullmatch(question.get("pattern") or r"[^\n]+", text) is not None
+    return not text.startswith("/") and kind_of(question).takes(as_typed(text))
 
 
 def _choose_payment(talk: Talk, basket: Basket, wanted: list[Wanted]) -> Reply:

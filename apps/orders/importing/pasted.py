@@ -13,9 +13,20 @@ from apps.orders.money import parse_rupiah
 
 # an ASCII bullet needs a space after it: a code may begin with a dash or a star
 NUMBERING = re.compile(r"^\s*(?:\d{1,4}[.)]\s+|[-*>»]+\s+|[•·▪◦●➤✓✔✅🔹🔸➡→]+\s*)(?=\S)")
-# `[24/11/26 10.21.33] Budi: …` of an iPhone, `24/11/26 10.21 - Budi: …` of Android
-SENDER = re.compile(
-    r"^\[?\d{1,2}/\d{1,2}(?:/\d{2,4})?[, ]+\d{1,2}[.:]\d{2}(?:[.:]\d{2})?(?:\s?[AP]M)?\]?(?:\s*-)?\s*[^:|]{1,40}:\s",
+# `[24/11/26 10.21.33]` of an iPhone, `24/11/26 10.21 -` of Android, `2026-11-24, 10:21 -`, `24.11.26, 10:21 -` of others
+STAMP = (
+    r"\[?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{2,4})?)[, ]+(?:pukul |at )?"
+    r"\d{1,2}[.:]?\d{2}(?:[.:]\d{2})?(?:\s?[ap]\.?\s?m\.?)?\]?(?:\s*[-–])?\s*"
+)
+SENDER = re.compile(rf"^{STAMP}[^:|\n]{{1,40}}:\s+", re.IGNORECASE)
+STAMPED = re.compile(rf"^{STAMP}(?P<rest>.*)$", re.IGNORECASE)
+# what the chat app itself writes between messages
+OF_THE_APP = re.compile(
+    r"end-to-end|enkripsi ujung ke ujung|terenkripsi|<?media (?:omitted|tidak disertakan)>?|(?:gambar|video|stiker|audio|dokumen) "
+    r"tidak disertakan|(?:image|video|sticker|audio|document) omitted|pesan ini (?:telah )?dihapus|this message was deleted"
+    r"|anda menghapus pesan|you deleted this|bergabung menggunakan|joined using|ditambahkan|added you|keluar$| left$"
+    r"|(?:mengubah|changed) (?:the |ikon |subjek|subject|setelan|group)|panggilan (?:suara|video)|missed (?:voice|video) call"
+    r"|<(?:this message was edited|pesan ini diedit)>",
     re.IGNORECASE,
 )
 BOLD = re.compile(r"(?<!\w)[*_~](\S(?:[^*_~\n]*\S)?)[*_~](?!\w)")
@@ -24,7 +35,7 @@ AMOUNT = (
     r"|rp\.?\s*[1-9]\d{2,7}|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{3,7}"
 )
 PRICE = re.compile(
-    rf"(?P<name>.*?)\s*(?P<mark>[-–—:=@|…]|\.{{2,}}|\s)\s*(?P<price>{AMOUNT})(?:,-|/\w+)?(?:\s*idr)?\s*(?P<note>\([^()]*\))?",
+    rf"(?P<name>.*?)\s*(?P<mark>[-–—:=@|…]|\.{{2,}}|\s)\s*(?P<price>{AMOUNT})(?:,-|/[^\W\d]\w*)?(?:\s*idr)?\s*(?P<note>\([^()]*\))?",
     re.IGNORECASE,
 )
 SHORT = re.compile(r"(\d{1,4})(?:[.,](\d{1,2}))?\s?(k|rb|ribu|jt|juta)", re.IGNORECASE)
@@ -33,6 +44,11 @@ YEAR = re.compile(r"(?:19|20)\d\d")  # `Office 2021` has no price
 # what looks like money: such a line is never taken for a heading
 MONEY = re.compile(
     r"\brp\.?\s*\d|\d\s?(?:k|rb|ribu|jt|juta)\b|\d{1,3}(?:\.\d{3})+\b|\d{4,8}\s*(?:idr|$)", re.IGNORECASE
+)
+STRUCK = re.compile(r"~[^~\n]*\d[^~\n]*~")
+SECOND = re.compile(  # `18k`, `Rp18.000`, and any number right before a sign that leads to another
+    r"\brp\.?\s*\d[\d.]*|\d[\d.,]*\s?(?:k|rb|ribu|jt|juta)\b|\d[\d.,]*\s*(?:→|->|=>|s/d|sampai|~)\s*$|\d[\d.,]*\s*[-–/]\s*$",
+    re.IGNORECASE,
 )
 PHONE = re.compile(r"(?:\+?62|\b0)8[\d\s-]{7,}")
 # words that name a length or a manner, never a product: `1 bulan` under NETFLIX is `NETFLIX 1 bulan`
@@ -46,9 +62,15 @@ KEPT = "\t\u200c\u200d"
 
 
 def clean_line(line: str) -> str:
-    """One pasted line without what chat and lists put around it. Goods inside stay as they are, tabs and joiners too."""
-    visible = "".join(c for c in line if c in KEPT or unicodedata.category(c) not in ("Cc", "Cf"))
-    return NUMBERING.sub("", SENDER.sub("", visible)).strip()
+    """One pasted line without what chat and lists put around it; empty for a line of the chat app itself. Goods inside stay as they
+    are, tabs and joiners too."""
+    visible = "".join(c for c in line if c in KEPT or unicodedata.category(c) not in ("Cc", "Cf")).strip()
+    said = SENDER.sub("", visible)
+    if said == visible and (stamped := STAMPED.match(visible)):
+        said = "" if OF_THE_APP.search(visible) else stamped.group("rest")
+    elif said != visible and OF_THE_APP.search(said):
+        said = ""
+    return NUMBERING.sub("", said).strip()
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,7 @@ def read_pasted_products(raw: bytes) -> list[Row]:
     that a list pasted again in another order means the same products. Raises BadFile naming every line that looks like
     money and cannot be read, and every product that stands twice.
     """
-    lines, problems = _read(decode(raw))
+    lines, problems, _ = _read(decode(raw))
     names = Counter(line.name.lower() for line in lines if line.price is not None)
     rows: list[Row] = []
     codes: dict[str, int] = {}
@@ -94,11 +116,18 @@ def read_pasted_products(raw: bytes) -> list[Row]:
     return rows
 
 
-def _read(text: str) -> tuple[list[_Line], list[str]]:
-    """Products and headings, and what cannot be read."""
-    lines, problems = [], []
+def lines_left_out(raw: bytes) -> list[str]:
+    """Lines with digits that become neither product nor heading, for the preview: a number of a telephone, a date."""
+    _, _, left_out = _read(decode(raw))
+    return left_out
+
+
+def _read(text: str) -> tuple[list[_Line], list[str], list[str]]:
+    """Products and headings, what cannot be read, and what is left out."""
+    lines, problems, left_out = [], [], []
     for number, written in enumerate(text.split("\n"), 1):
-        plain = _undecorated(BOLD.sub(r"\1", clean_line(written).replace("\t", " ")))
+        folded = unicodedata.normalize("NFKC", clean_line(written).replace("\t", " "))
+        plain = _undecorated(BOLD.sub(r"\1", folded))
         found = PRICE.fullmatch(plain)
         if found and found.group("mark").isspace() and YEAR.fullmatch(found.group("price")):
             found = None
@@ -107,12 +136,31 @@ def _read(text: str) -> tuple[list[_Line], list[str]]:
             sure = True
         name = _plain_name(f"{found.group('name')} {found.group('note') or ''}" if found else plain)
         if not name or PHONE.search(plain):
+            if any(c.isdigit() for c in plain):
+                left_out.append(said("line %(line)d: '%(text)s'", line=number, text=plain[:60]))
+            continue
+        if found is not None and (other := _other_amount(found.group("name"), folded)):
+            problems.append(
+                said(
+                    "line %(line)d: '%(text)s' may be a price as well; leave one amount in the line",
+                    line=number,
+                    text=other,
+                )
+            )
             continue
         if found is None and sure and MONEY.search(plain):
             problems.append(said("line %(line)d: no price can be read in '%(text)s'", line=number, text=plain[:60]))
         else:
             lines.append(_Line(number, name, _rupiah(found.group("price")) if found else None))
-    return lines, problems
+    return lines, problems, left_out
+
+
+def _other_amount(name: str, written: str) -> str:
+    """A second amount that could be the price: one that is struck out or leads to the other, and any written as money."""
+    if struck := STRUCK.search(written):
+        return struck.group()
+    second = SECOND.search(re.sub(r"\b[248]k\b(?=.)", "", name, flags=re.IGNORECASE))  # 4K is how sharp a picture is
+    return second.group().strip(" -–/~→>") if second else ""
 
 
 def _undecorated(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -15,10 +15,11 @@ from django.db.models.functions import Lower
 
 from apps.base import audit
 from apps.base.errands import send_errand
+from apps.base.folding import alike, is_empty, tidy
 from apps.base.named_locks import hold_lock
 from apps.base.words import said
 from apps.orders.importing.pasted import read_pasted_products
-from apps.orders.importing.tables import BadFile, Row, one_at_a_time, read_table
+from apps.orders.importing.tables import BadFile, Row, damage, one_at_a_time, read_table
 from apps.orders.models import Category, Kind, Product, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 from apps.orders.selectors import keeps_kind
@@ -27,6 +28,7 @@ REQUIRED = ("code", "name", "price", "description", "category", "terms")
 OPTIONAL = ("kind", "variant", "duration_days", "seats", "cost", "min", "max", "warranty_days",
             "account_fields", "questions", "promised_minutes", "content_limit", "on_sale")  # fmt: skip
 OF_THE_PRODUCT = ("name", "kind", "min", "max")  # the same in every row of one code
+NAMES = ("code", "name", "variant", "category", "kind")  # matched as they look
 CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 # column → least, most
@@ -59,7 +61,8 @@ class Entry:
 def check_products(raw: bytes, *, pasted: bool = False) -> list[Entry]:
     """Read and check the whole file, a table or a pasted price list. Raises BadFile with every problem's line and column."""
     rows = read_pasted_products(raw) if pasted else read_table(raw, required=REQUIRED, known=(*REQUIRED, *OPTIONAL))
-    problems: list[str] = []
+    problems = [problem for row in rows for problem in _damaged_cells(row)]
+    rows = [replace(row, cells={n: tidy(c) if n in NAMES else c for n, c in row.cells.items()}) for row in rows]
     entries = [_check(row, problems) for row in rows]
     seen: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -139,7 +142,7 @@ def _check(row: Row, problems: list[str]) -> Entry:
 
 
 def _questions(row: Row, wrong: Callable[[str, str], None]) -> list[dict[str, str]] | None:
-    """As `export` writes them: a list of {"label": …, "pattern": …}."""
+    """As `export` writes them: a list of {"label": …, "kind": …}."""
     if not row.get("questions"):
         return None
     try:
@@ -152,11 +155,19 @@ def _questions(row: Row, wrong: Callable[[str, str], None]) -> list[dict[str, st
     return None
 
 
-def _check_words(row: Row, wrong: Callable[[str, str], None]) -> None:
+def _damaged_cells(row: Row) -> Iterator[str]:
+    """Cells as they came, before what is invisible is taken off."""
     for column, cell in row.cells.items():
         bad = next((c for c in cell if unicodedata.category(c) == "Cc" and c not in "\t\n"), None)
         if bad is not None:
-            wrong(column, said("the control character %(code)s", code=f"U+{ord(bad):04X}"))
+            yield _at(row, column, said("the control character %(code)s", code=f"U+{ord(bad):04X}"))
+        if why := damage(cell):
+            yield _at(row, column, why)
+        if cell.strip() and column in NAMES and is_empty(cell):
+            yield _at(row, column, said("nothing in this cell can be seen"))
+
+
+def _check_words(row: Row, wrong: Callable[[str, str], None]) -> None:
     if not CODE.fullmatch(row.get("code")):
         wrong("code", said("1 to 40 letters, digits, - or _ are needed"))
     if not row.get("name"):
@@ -204,8 +215,8 @@ def _category(name: str) -> Category | None:
     if not name:
         return None
     last = Category.objects.order_by("-position").values_list("position", flat=True).first()
-    category, _ = Category.objects.get_or_create(name=name, defaults={"position": 0 if last is None else last + 1})
-    return category
+    known = next((row for row in Category.objects.all() if alike(row.name) == alike(name)), None)
+    return known or Category.objects.create(name=name, position=0 if last is None else last + 1)
 
 
 def _write_product(entry: Entry, *, keep: bool) -> tuple[Product, bool]:
@@ -232,7 +243,8 @@ def _write_product(entry: Entry, *, keep: bool) -> tuple[Product, bool]:
 
 def _write_variant(product: Product, entry: Entry) -> bool:
     row = entry.row
-    variant = Variant.objects.filter(product=product, name__iexact=row.get("variant")).first()
+    wanted = alike(row.get("variant"))
+    variant = next((known for known in product.variants.all() if alike(known.name) == wanted), None)
     added = variant is None
     variant = variant or Variant(product=product, name=row.get("variant"))
     variant.price = entry.price

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
+from apps.base.folding import JOINERS, alike, is_empty, is_hidden, same_goods
 from apps.base.words import said
 from apps.orders.importing.pasted import clean_line
-from apps.orders.importing.tables import BadFile, decode, is_workbook, one_at_a_time, read_sheet
+from apps.orders.importing.tables import BadFile, damage, decode, is_workbook, one_at_a_time, read_sheet
 from apps.orders.models import Kind, Product, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.services import stock
@@ -19,6 +20,7 @@ from apps.orders.services.stock import Added, NewUnit
 UNIT_BYTES = 3500
 RULER = re.compile(r"([-=_*#~+])\1{2,}")
 
+BLANK = " \t\n\r\xa0"  # a line of these alone is a blank one
 CELLS = "|"  # between the cells of a row that a workbook brings
 
 
@@ -29,7 +31,7 @@ class NoSuchVariant(Exception):
 def choose_variant(product: Product, name: str | None) -> Variant:
     """The named variant, or the only one. Raises NoSuchVariant."""
     variants = list(product.variants.select_related("product"))
-    fitting = [v for v in variants if name is None or v.name.lower() == name.lower()]
+    fitting = [v for v in variants if name is None or alike(v.name) == alike(name)]
     if len(fitting) == 1:
         return fitting[0]
     names = ", ".join(repr(v.name) for v in variants) or said("none")
@@ -47,7 +49,7 @@ def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, c
     units = []
     for line, piece in _pieces(text, separator):
         content = _cleaned(piece) if clean else piece
-        if not content.strip():
+        if not content.strip(BLANK):
             continue
         if problem := _problem(content, multi_line=separator is not None):
             problems.append(said("line %(line)d: %(why)s", line=line, why=problem))
@@ -70,8 +72,8 @@ def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, c
 def _read_wrongly(text: str, variant: Variant, separator: str | None) -> list[str]:
     """What would put lines on sale that are no goods: blocks read as single lines, and a line of column names."""
     first = text.split("\n", 1)[0]
-    names = [name.strip().lower() for name in variant.product.account_fields.split(CELLS)]
-    if any(names) and [cell.strip().lower() for cell in first.split(CELLS)] == names:
+    names = [alike(name) for name in variant.product.account_fields.split(CELLS)]
+    if any(names) and [alike(cell) for cell in first.split(CELLS)] == names:
         return [said("line 1 names the columns: take it out, each line is sold as it stands")]
     rulers = [n for n, line in enumerate(text.split("\n"), 1) if RULER.fullmatch(line.strip())]
     if separator is None and rulers and variant.product.kind in (Kind.SHARED, Kind.STOCK):
@@ -86,6 +88,17 @@ def unfitting(units: list[NewUnit], variant: Variant) -> list[NewUnit]:
     """Units with more or fewer parts than the product's account template names."""
     names = [name for name in variant.product.account_fields.split(CELLS) if name.strip()]
     return [unit for unit in units if names and unit.content.count(CELLS) + 1 != len(names)]
+
+
+def twins(units: list[NewUnit]) -> list[NewUnit]:
+    """Units of the list that differ from another only in upper and lower case: perhaps one, perhaps two."""
+    seen: dict[str, str] = {}
+    found = []
+    for unit in units:
+        key = same_goods(unit.content)
+        if seen.setdefault(key.casefold(), key) != key:
+            found.append(unit)
+    return found
 
 
 def as_text(raw: bytes) -> str:
@@ -110,11 +123,18 @@ def _pieces(text: str, separator: str | None) -> Iterator[tuple[int, str]]:
 
 def _problem(content: str, *, multi_line: bool) -> str:
     allowed = "\t\n" if multi_line else "\t"
-    bad = next((c for c in content if unicodedata.category(c) == "Cc" and c not in allowed), None)
-    if bad is not None:
-        return said(
-            "column %(column)d: the control character %(code)s", column=content.index(bad) + 1, code=f"U+{ord(bad):04X}"
-        )
+    if is_empty(content):
+        return said("nothing in this line can be seen; take it out")
+    for column, c in enumerate(content, 1):
+        if c in "\u2028\u2029" or (unicodedata.category(c) == "Cc" and c not in allowed):
+            return said("column %(column)d: the control character %(code)s", column=column, code=f"U+{ord(c):04X}")
+        if is_hidden(c) and c not in allowed + JOINERS:
+            return said(
+                "column %(column)d: the invisible character %(code)s; take it out, or have the text cleaned",
+                column=column, code=f"U+{ord(c):04X}",
+            )  # fmt: skip
+    if why := damage(content):
+        return why
     if len(content.encode()) > UNIT_BYTES:
         return said("%(size)d bytes; a unit may have %(most)d", size=len(content.encode()), most=UNIT_BYTES)
     return ""

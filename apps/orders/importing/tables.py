@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, time, timedelta
-from typing import Any
 
 from django.db import OperationalError
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from apps.base.bounded_child import UNREADABLE, run_child
+from apps.base.folding import alike, is_empty
 from apps.base.named_locks import StillBusy
 from apps.base.words import said
 
 FILE_BYTES = 20_000_000
 ROWS = 50_000
 FORMULA = ("=", "+", "-", "@", "\t", "\0")  # how a formula begins (CWE-1236)
-DIGITS = 15  # that a spreadsheet keeps of a number
+EDGES = " \t\n\r\v\f\xa0\u200b\u200e\u200f\u2060\ufeff"
 SHOWN = 10  # problems named before the rest is only counted
 
 
@@ -28,11 +29,13 @@ class BadFile(Exception):
     """Everything found wrong, each with line and column. Nothing was imported."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        shown = list(problems[:SHOWN])
-        if len(problems) > SHOWN:
-            shown.append(said("… and %(more)d more", more=len(problems) - SHOWN))
-        super().__init__("\n".join(shown))
         self.problems = list(problems)
+        super().__init__("\n".join(self.shown(SHOWN)))
+
+    def shown(self, most: int) -> list[str]:
+        """The first problems, and how many there are beside them."""
+        left = len(self.problems) - most
+        return self.problems[:most] + ([said("… and %(more)d more", more=left)] if left > 0 else [])
 
 
 @contextmanager
@@ -54,7 +57,8 @@ class Row:
     cells: dict[str, str]
 
     def get(self, column: str) -> str:
-        return self.cells.get(column, "").strip()
+        """The cell without what cannot be seen at its ends."""
+        return self.cells.get(column, "").strip(EDGES)
 
 
 def _refuse_large(raw: bytes) -> None:
@@ -70,9 +74,27 @@ def _refuse_large(raw: bytes) -> None:
         )
 
 
+FOREIGN = (  # how files begin that are no plain text, and what they are
+    (rb"{\rtf", "RTF"), (b"%PDF", "PDF"), (b"\xd0\xcf\x11\xe0", ".xls / .doc"), (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"\x1f\x8b", "gzip"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
+    (b"<!doctype", "HTML"), (b"<html", "HTML"), (b"<?xml", "XML"), (b"<table", "HTML"), (b"bplist", "plist"),
+)  # fmt: skip
+
+
+def _refuse_foreign(raw: bytes) -> None:
+    """What is no list at all is refused by its name."""
+    begin = raw[:200].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for mark, kind in FOREIGN:
+        if begin.startswith(mark.lower()):
+            raise BadFile(
+                [said("this is a %(kind)s file; save it as plain text (UTF-8), CSV or .xlsx and try again", kind=kind)]
+            )
+
+
 def decode(raw: bytes) -> str:
-    """UTF-8 text with LF. Raises BadFile naming the line that is not UTF-8, or a NUL."""
+    """UTF-8 text with LF. Raises BadFile for what is no plain text, naming what it is or the line that is not UTF-8."""
     _refuse_large(raw)
+    _refuse_foreign(raw)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,11 +107,13 @@ def decode(raw: bytes) -> str:
 
 def read_table(raw: bytes, *, required: Sequence[str], known: Sequence[str]) -> list[Row]:
     """The rows under the header line. Raises BadFile for an empty file, unknown or missing columns."""
-    lines = list(_xlsx(raw) if is_workbook(raw) else _delimited(decode(raw)))
+    lines = list(_xlsx(raw) if is_workbook(raw) else _delimited(decode(raw), required))
     if not lines:
         raise BadFile([said("the file is empty")])
+    if len(lines) > 1 and _is_title(lines[0][1], required):
+        del lines[0]
     header_line, header = lines[0]
-    names = [name.strip().lower() for name in header]
+    names = [alike(name) for name in header]
     problems = [
         said("line %(line)d: the column '%(name)s' is missing", line=header_line, name=name)
         for name in required
@@ -116,16 +140,38 @@ def read_table(raw: bytes, *, required: Sequence[str], known: Sequence[str]) -> 
     too_wide = [
         said("line %(line)d: more cells than the header has columns", line=n)
         for n, cells in lines[1:]
-        if len(cells) > len(names)
+        if any(not is_empty(cell) for cell in cells[len(names) :])  # Excel ends rows with separators
     ]
     if too_wide:
         raise BadFile(too_wide)
     return [Row(n, dict(zip(names, map(_without_guard, cells), strict=False))) for n, cells in lines[1:]]
 
 
+def _is_title(cells: Sequence[str], required: Sequence[str]) -> bool:
+    """A line of one cell above the names of the columns."""
+    filled = [cell for cell in cells if not is_empty(cell)]
+    return len(filled) == 1 and alike(filled[0]) not in required
+
+
 def _without_guard(cell: str) -> str:
     """Our own export guards what a spreadsheet would take for a formula with a quote; here it goes again."""
     return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA else cell
+
+
+def damage(text: str) -> str:
+    """Why a cell or line was damaged before it came here: an error or a shortened number of a spreadsheet, a lost character.
+    Empty when it was not."""
+    for part in text.split("|"):
+        if ERROR.fullmatch(part.strip()):
+            return said("'%(text)s' is an error of the spreadsheet", text=part.strip())
+        if SHORTENED.fullmatch(part.strip()):
+            return said(
+                "'%(text)s' is a number that the spreadsheet shortened; format the column as text and type it again",
+                text=part.strip(),
+            )
+    if "\ufffd" in text:
+        return said("column %(column)d: a character was lost (\ufffd)", column=text.index("\ufffd") + 1)
+    return ""
 
 
 def is_workbook(raw: bytes) -> bool:
@@ -134,10 +180,8 @@ def is_workbook(raw: bytes) -> bool:
 
 
 def read_sheet(raw: bytes) -> list[list[str]]:
-    """The rows of a workbook's first sheet as goods, without empty cells at their ends. Raises BadFile.
-
-    A cell that a spreadsheet has changed already (a long number, a date) or that has several lines is refused.
-    """
+    """The rows of a workbook's only sheet as goods. Raises BadFile with the address of what is not as its owner sees it, or has
+    several lines."""
     rows = list(_xlsx(raw))
     broken = [
         said("row %(row)d, column %(column)d: the cell has several lines", row=n, column=column)
@@ -147,12 +191,14 @@ def read_sheet(raw: bytes) -> list[list[str]]:
     ]
     if broken:
         raise BadFile(broken)
-    return [_trimmed(cells) for _, cells in rows]
+    return [cells for _, cells in rows]
 
 
-def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
+def _delimited(text: str, required: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """(line number, cells) of every line with something in it. The separator is that of the line which names the columns."""
+    lines = text.split("\n")
+    named = next((line for line in lines if all(name in alike(line) for name in required[:2])), lines[0])
+    delimiter = max(",;\t", key=named.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
@@ -162,55 +208,42 @@ def _delimited(text: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise BadFile([said("line %(line)d: the quotes do not match (%(why)s)", line=line, why=error)]) from error
-        if any(cell.strip() for cell in cells):
+        if SEPARATOR.fullmatch(delimiter.join(cells)):
+            continue  # `sep=;`, by which Excel is told
+        if any(not is_empty(cell) for cell in cells):
             yield line, cells
 
 
 def _xlsx(raw: bytes) -> Iterator[tuple[int, list[str]]]:
-    # only now: it is a tenth of the web process's start, and a start that takes over 3 s costs a buyer Telegram's third try
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
+    """(row number, cells) of a workbook, read in a child with bounds. Raises BadFile."""
     _refuse_large(raw)
-    problems: list[str] = []
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > 10 * FILE_BYTES:
-                raise BadFile([said("the .xlsx unpacks to more than is taken at once")])
-        sheet = load_workbook(io.BytesIO(raw), read_only=True, data_only=True).worksheets[0]
-        rows = [
-            (n, [_cell(cell, n, column, problems) for column, cell in enumerate(row, 1)])
-            for n, row in enumerate(sheet.iter_rows(), 1)
-        ]
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
-        raise BadFile([said("not a readable .xlsx file")]) from error
-    if problems:
-        raise BadFile(problems)
-    width = max((len(_trimmed(cells)) for _, cells in rows), default=0)
-    for n, cells in rows:
-        if any(cells):
-            yield n, cells[:width]
+    ended = run_child("apps.orders.importing.workbook_child", given=raw)
+    if ended.status not in (0, UNREADABLE):
+        raise BadFile([said("the .xlsx unpacks to more than is taken at once")])
+    if ended.status == UNREADABLE:
+        raise BadFile([said("not a readable .xlsx file")])
+    found = json.loads(ended.out)
+    if found["problems"]:
+        raise BadFile([WRONG[kind](**where) for kind, where in found["problems"]])
+    yield from ((n, cells) for n, cells in found["rows"])
 
 
-def _trimmed(cells: list[str]) -> list[str]:
-    while cells and not cells[-1]:
-        cells = cells[:-1]
-    return cells
-
-
-def _cell(cell: Any, row: int, column: int, problems: list[str]) -> str:
-    """A cell as its owner sees it. What a spreadsheet may have changed by itself becomes a problem."""
-    value, shown = cell.value, str(getattr(cell, "number_format", "") or "")
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    long = isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) > DIGITS
-    if long or isinstance(value, bool | date | time | timedelta):
-        problems.append(
-            said("row %(row)d, column %(column)d: the spreadsheet made '%(text)s' of it; format the column as text and type it again",
-                 row=row, column=column, text=value)
-        )  # fmt: skip
-    if isinstance(value, int) and shown.strip("0") == "" and len(shown) > 1:
-        return str(value).zfill(len(shown))  # `0417` is kept as the number 417 and a format of four zeros
-    return str(value)
+ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
+SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{1,3}")
+SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
+WRONG: dict[str, Callable[..., str]] = {  # what a workbook may hold that cannot be taken as it stands
+    "sheet": lambda **where: said(
+        "the sheet '%(sheet)s' has data too (%(cell)s): leave one sheet in the file, or import them one by one", **where
+    ),
+    "hidden sheet": lambda **where: said("the sheet '%(sheet)s' is hidden: show it or take it out", **where),
+    "hidden row": lambda **where: said("row %(row)d is hidden: show it or delete it", **where),
+    "hidden column": lambda **where: said("column %(column)s is hidden: show it or delete it", **where),
+    "merged": lambda **where: said("%(cell)s are merged: separate them, so that each row is complete", **where),
+    "formula": lambda **where: said(
+        "cell %(cell)s: the formula has no value; open the file in the spreadsheet, save it, and try again", **where
+    ),
+    "error": lambda **where: said("cell %(cell)s: '%(text)s' is an error of the spreadsheet", **where),
+    "changed": lambda **where: said(
+        "cell %(cell)s: the spreadsheet made '%(text)s' of it; format the column as text and type it again", **where
+    ),
+}

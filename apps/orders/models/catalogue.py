@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from apps.base.fields import NameField
 from apps.bot.models import Picture
 
 
@@ -19,7 +20,7 @@ class Kind(models.TextChoices):
 
 
 class Category(models.Model):
-    name = models.CharField("nama", max_length=40, unique=True)
+    name = NameField("nama", max_length=40, unique=True)
     emoji = models.CharField("emoji", max_length=8, blank=True, default="")
     position = models.PositiveIntegerField("urutan", default=0)
 
@@ -36,7 +37,7 @@ class Product(models.Model):
     """One thing on the shelf, in one or more variants."""
 
     code = models.SlugField("kode", max_length=40, unique=True)
-    name = models.CharField("nama", max_length=60)
+    name = NameField("nama", max_length=60)
     description = models.TextField("deskripsi", blank=True, default="", max_length=2000)
     category = models.ForeignKey(
         Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="products", verbose_name="kategori"
@@ -59,7 +60,7 @@ class Product(models.Model):
     warranty_days = models.PositiveSmallIntegerField("garansi (hari)", default=0)
     questions = models.JSONField(
         "pertanyaan saat checkout", default=list, blank=True,
-        help_text='Untuk yang diproses manual. Contoh: [{"label": "ID game?", "pattern": "[0-9]{6,12}", "hint": "lihat di profil"}]',
+        help_text='Untuk yang diproses manual. Contoh: [{"label": "ID game?", "kind": "angka 6-12", "hint": "lihat di profil"}]',
     )  # fmt: skip
     promised_minutes = models.PositiveIntegerField("janji selesai (menit)", default=60)
     position = models.PositiveIntegerField("urutan", default=0)
@@ -83,7 +84,7 @@ class Variant(models.Model):
     """A product at one price, perhaps for a number of days."""
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants", verbose_name="produk")
-    name = models.CharField("nama", max_length=40, blank=True, default="")
+    name = NameField("nama", max_length=40, blank=True, default="")
     price = models.PositiveIntegerField("harga (rupiah)", validators=[MinValueValidator(1)])
     cost = models.PositiveIntegerField("modal (rupiah)", null=True, blank=True)
     duration_days = models.PositiveSmallIntegerField("masa aktif (hari)", null=True, blank=True)

@@ -9,14 +9,15 @@ from django.db.models import Q
 from apps.base.clock import ShopNow
 from apps.base.crypto import lookup_hash
 from apps.base.fields import EncryptedTextField
+from apps.base.folding import same_goods
 from apps.base.ids import sequence_number, uuid7
 from apps.orders.models.catalogue import Product, Variant
 from apps.orders.states import SeatState
 
 
 def content_hash(content: str) -> bytes:
-    """The lookup column by which a duplicate is found (33 bytes)."""
-    return lookup_hash("stock_unit", content)
+    """The lookup column by which a duplicate is found, however its spaces and hidden characters differ (33 bytes)."""
+    return lookup_hash("stock_unit", same_goods(content))
 
 
 class StockUnit(models.Model):

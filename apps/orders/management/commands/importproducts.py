@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
+from apps.orders.importing.pasted import lines_left_out
 from apps.orders.importing.products import check_products, import_products, prices_before
 from apps.orders.importing.tables import BadFile
 from apps.orders.management.preview import ask, show
@@ -36,6 +37,8 @@ class Command(ShopCommand):
                     for e, was in zip(entries, prices_before(entries), strict=True)
                 ]
                 show(self, rows, f"{len(entries)} products")
+                for line in lines_left_out(raw) if pasted else ():
+                    self.stdout.write(f"Left out: {line}")
                 if options["preview"] or not ask(self, options["file"]):
                     return
             done = import_products(raw, actor="manage.py", pasted=pasted)

@@ -8,7 +8,15 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.orders.importing.stock import NoSuchVariant, choose_variant, import_stock, known_units, parse_units, unfitting
+from apps.orders.importing.stock import (
+    NoSuchVariant,
+    choose_variant,
+    import_stock,
+    known_units,
+    parse_units,
+    twins,
+    unfitting,
+)
 from apps.orders.importing.tables import BadFile
 from apps.orders.management.preview import ask, show
 from apps.orders.models import Product, Variant
@@ -71,6 +79,10 @@ class Command(ShopCommand):
             for unit, again in zip(units, known, strict=True)
         ]
         show(self, rows, f"{len(units)} units, {sum(known)} of them already there or given twice")
+        if alike := twins(units):
+            self.stdout.write(
+                f"Look again: {len(alike)} differ from another only in capitals, the first: {alike[0].content[:60]}"
+            )
         if odd := unfitting(units, variant):
             parts = variant.product.account_fields
             self.stdout.write(f"Look again: {len(odd)} have other parts than {parts}, the first: {odd[0].content[:60]}")
