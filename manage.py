@@ -7,9 +7,10 @@ import gc
 import os
 import sys
 
-from apps.base.embedded import CannotStart, borrowed_server
-from apps.base.environment import ensure_env_file, shop_folder, value_of
+from apps.base.embedded import SHOP_ROLE, CannotStart, borrowed_server
+from apps.base.environment import ensure_env_file, shop_folder, value_of, wrong_setting
 
+AS_OWNER = ("migrate", "dbshell", "sqlflush", "flush")  # in the embedded database; all others run as the shop
 LASTING = ("runbot", "runcluster")  # these say when they have loaded everything (apps.base.warm.loaded)
 
 
@@ -23,6 +24,9 @@ def main(argv: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoorder.settings")
     command = argv[1] if len(argv) > 1 else "help"
     asks_for_help = command == "help" or "--help" in argv or "-h" in argv
+    if not asks_for_help and (wrong := wrong_setting()):
+        sys.stderr.write(f"{wrong}\n")
+        sys.exit(2)
     if command == "up" and not asks_for_help:
         from apps.ops.up import main as up
 
@@ -45,7 +49,10 @@ def main(argv: list[str]) -> None:
         return
     try:
         with borrowed_server(shop_folder()) as cluster:
-            os.environ["DATABASE_URL"] = cluster.url()
+            owner = command in AS_OWNER
+            os.environ["DATABASE_URL"] = cluster.url() if owner else cluster.url(role=SHOP_ROLE)
+            os.environ["DATABASE_ADMIN_URL"] = cluster.url()
+            os.environ["AUTOORDER_EMBEDDED"] = "true"
             run_django(argv)
     except CannotStart as refusal:
         sys.stderr.write(f"{refusal}\n")

@@ -1,24 +1,24 @@
-"""Logs: a sentence and its `extra`, one line each; bot tokens are cut out wherever they come from."""
+"""Logs: a sentence and its `extra`, one line each; what is secret is cut out wherever it comes from."""
 
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any
 
-TOKEN = re.compile(r"\b(\d{5,20}):[A-Za-z0-9_-]{20,}|(?<=/bot)\d+:[A-Za-z0-9_-]+")
+from apps.base.redaction import redact
+
 USUAL = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class OneLine(logging.Formatter):
-    """`time level logger: sentence key=value …`, without tokens."""
+    """`time level logger: sentence key=value …`, without secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
         extra = {key: value for key, value in vars(record).items() if key not in USUAL}
         pairs = "".join(f" {key}={value}" for key, value in extra.items() if not key.startswith("_"))
         text = super().format(record)
         first, newline, rest = text.partition("\n")
-        return TOKEN.sub("[token]", f"{first}{pairs}{newline}{rest}")
+        return redact(f"{first}{pairs}{newline}{rest}")
 
 
 def logging_config(debug: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.urls import reverse_lazy
 from environ import FileAwareEnv
 
 from apps.base.environment import ROOT, SANDBOX_TOKEN, env_file, sandbox_url, sandbox_wanted, shop_folder
+from apps.base.redaction import SECRETS, learn, redact_report
 from autoorder.logs import logging_config
 
 env = FileAwareEnv()
@@ -120,6 +121,11 @@ STORAGES = {
 }
 MEDIA_ROOT = SHOP_FOLDER / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "apps.base.uploads.BoundedUploads",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -177,6 +183,11 @@ TERMS_SET = "apps.snk.tasks.keep_terms"
 CHAT_BACK = ["apps.orders.tasks.send_undelivered"]  # a buyer who had blocked the bot writes again
 CHAT_MOVED = ["apps.orders.tasks.tell_after_move"]  # a buyer writes to another bot for the first time
 
+# what a row of the database may name: functions registered there by `task`, and nothing else
+TASK_MODULES = [
+    "apps.base.errands", "apps.base.queue.cluster", "apps.bot.inbox", "apps.orders.tasks", "apps.snk.tasks", "apps.ops.routines",
+    "apps.ops.alerts",
+]  # fmt: skip
 WORKER_PRELOAD = ["apps.orders.tasks", "apps.orders.gateways.pakasir", "apps.snk.tasks", "apps.ops.alerts"]
 
 CLOCK_MAY_SHIFT = SANDBOX or env.bool("AUTOORDER_TESTS", default=False)
@@ -203,6 +214,9 @@ Q_CLUSTER = {
     "log_level": "WARNING",
 }
 
+for secret, value in {**os.environ, **CREDENTIALS}.items():
+    if secret in SECRETS or secret in CREDENTIALS:
+        learn(secret, value)
 LOGGING = logging_config(DEBUG)
 SESSION_COOKIE_AGE = int(timedelta(days=7).total_seconds())
 SILENCED_SYSTEM_CHECKS: list[str] = []
@@ -212,7 +226,13 @@ if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     import sentry_sdk
 
     sentry_sdk.init(
-        dsn=SENTRY_DSN, send_default_pii=False, include_local_variables=False, max_request_body_size="never"
+        dsn=SENTRY_DSN,
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+        before_send=redact_report,
+        before_send_transaction=redact_report,
+        before_breadcrumb=redact_report,
     )
 
 

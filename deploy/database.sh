@@ -45,14 +45,11 @@ SQL
 # A transaction that somebody forgot must not keep its locks.
 end_forgotten_transactions() { as_postgres psql -q -c "ALTER DATABASE autoorder SET idle_in_transaction_session_timeout = '30s'"; }
 
-# What the shop may do with the tables of a database, now and after each migration.
+# What the shop may do with the tables of a database; `migrate` says so again for those that it makes.
 grant_rights() { # DATABASE
     as_postgres psql -q -v ON_ERROR_STOP=1 -d "$1" <<'SQL'
 ALTER SCHEMA public OWNER TO autoorder_admin;
-GRANT USAGE ON SCHEMA public TO autoorder;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO autoorder;
-GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO autoorder;
-ALTER DEFAULT PRIVILEGES FOR ROLE autoorder_admin IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO autoorder;
-ALTER DEFAULT PRIVILEGES FOR ROLE autoorder_admin IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO autoorder;
+ALTER DEFAULT PRIVILEGES FOR ROLE autoorder_admin IN SCHEMA public REVOKE ALL ON TABLES FROM autoorder;
 SQL
+    as_postgres psql -q -v ON_ERROR_STOP=1 -d "$1" <"$SOURCE/apps/base/rights.sql"
 }

@@ -76,9 +76,9 @@ if [ -n "$standby" ]; then domain=$(value_in_force PUBLIC_URL | sed 's#^https://
 say "Installing Debian's packages …"
 export DEBIAN_FRONTEND=noninteractive
 # a fresh machine updates itself in its first minutes, and holds the lock meanwhile
-apt-get -q -o DPkg::Lock::Timeout=300 update >/tmp/autoorder-apt.log 2>&1 || stop "apt-get update failed; the reasons stand in /tmp/autoorder-apt.log. Is the network there?"
+apt-get -q -o DPkg::Lock::Timeout=300 update >$LOGS/autoorder-apt.log 2>&1 || stop "apt-get update failed; the reasons stand in $LOGS/autoorder-apt.log. Is the network there?"
 apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends postgresql nginx python3-venv curl openssl ca-certificates logrotate ufw \
-    ${domain:+certbot} >/tmp/autoorder-apt.log 2>&1 || stop "Packages could not be installed; the reasons stand in /tmp/autoorder-apt.log"
+    ${domain:+certbot} >$LOGS/autoorder-apt.log 2>&1 || stop "Packages could not be installed; the reasons stand in $LOGS/autoorder-apt.log"
 
 getent passwd autoorder >/dev/null || useradd --system --home-dir "$DATA" --shell /usr/sbin/nologin autoorder
 install -d -m 0750 -o root -g autoorder /etc/autoorder
@@ -161,7 +161,7 @@ if [ -n "$domain" ]; then
         own_certificate
         put_site
         certbot certonly -n -q --webroot -w /var/www/html -d "$domain" --agree-tos --register-unsafely-without-email \
-            --deploy-hook 'systemctl reload nginx' >/tmp/autoorder-certbot.log 2>&1 || certificate_missing=1
+            --deploy-hook 'systemctl reload nginx' >$LOGS/autoorder-certbot.log 2>&1 || certificate_missing=1
     fi
     put_site
 fi
@@ -171,7 +171,7 @@ close_ports
 say "Starting …"
 wait_ready 90 || stop "The shop does not come up. Look: systemctl status 'autoorder-*'; journalctl -u autoorder-web -u autoorder-bot -n 50" 1
 autoorder health --quiet || true
-[ -z "${certificate_missing-}" ] || say "There is no certificate yet (the reason stands in /tmp/autoorder-certbot.log). Does $domain point to this machine? Until then updates come by polling. Run this again when it does."
+[ -z "${certificate_missing-}" ] || say "There is no certificate yet (the reason stands in $LOGS/autoorder-certbot.log). Does $domain point to this machine? Until then updates come by polling. Run this again when it does."
 # who came by sudo comes back by SSH under their own name, since root often may not: the dashboard's socket lets www-data in
 visitor=${SUDO_USER:-root}
 [ "$visitor" = root ] || usermod -aG www-data "$visitor"

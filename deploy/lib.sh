@@ -9,6 +9,7 @@ DATA=/var/lib/autoorder
 DUMPS=/var/backups/autoorder # not in the shop's own folder: who breaks into the shop must not reach what root writes
 SITE=/etc/nginx/sites-available/autoorder
 UNITS="autoorder-web autoorder-worker autoorder-bot autoorder-watch"
+LOGS=$(mktemp -d /tmp/autoorder.XXXXXXXX) # what apt and certbot say; nobody else may have laid something there
 SOURCE=$(cd "$(dirname "$0")/.." && pwd)
 
 say() { printf '\n%s\n' "$1"; }

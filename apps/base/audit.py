@@ -1,4 +1,4 @@
-"""The audit log: append only, each row under its own HMAC. No lock: a chainer links rows later (issue 06)."""
+"""The audit log: append only, each row under its own HMAC. No lock: a chainer may link rows later."""
 
 from __future__ import annotations
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from apps.base.crypto import key_ring
+from apps.base.redaction import redact
 
 
 @register()
@@ -48,10 +51,75 @@ def only_postgresql(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def outside_addresses_are_private(**kwargs: Any) -> list[CheckMessage]:
-    """E004: what sees the bot token, or the gateway's key, is https or loopback."""
+    """E004: what sees a bot's token, or the gateway's key, is https or loopback."""
+    names = ("TELEGRAM_API_URLS", "OWNER_API_URLS", "PAKASIR_API_URLS")
+    return [
+        Error(f"{name.removesuffix('S')}: {redact(url)} must be https, or http on this machine.", id="autoorder.E004")
+        for name in names
+        for url in getattr(settings, name)
+        if not is_private(url)
+    ]
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what goes there: https, or loopback by its very name or number."""
+    try:
+        address = urlsplit(url)
+        host, _ = address.hostname or "", address.port
+    except ValueError:
+        return False
+    _, bracket, behind = address.netloc.rpartition("]")  # urlsplit takes `[::1].evil` for ::1
+    if (
+        address.username is not None
+        or not host
+        or any(c.isspace() for c in url)
+        or (bracket and behind.strip(":0123456789"))
+    ):
+        return False
+    if address.scheme == "https":
+        return True
+    try:
+        local = ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    return address.scheme == "http" and local
+
+
+@register()
+def a_real_shop_is_closed_to_strangers(**kwargs: Any) -> list[CheckMessage]:
+    """E005: with a real token nothing that is for trying out, and no key that can be guessed."""
+    if not settings.REAL_TOKEN_GIVEN:
+        return []
     found: list[CheckMessage] = []
-    for name in ("TELEGRAM_API_URLS", "PAKASIR_API_URLS"):
-        for url in getattr(settings, name):
-            if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
-                found.append(Error(f"{name}: {url} must be https, or loopback.", id="autoorder.E004"))
+    if settings.DEBUG:
+        found.append(
+            Error("DEBUG=1 shows the shop's insides to everybody: take it out beside a token.", id="autoorder.E005")
+        )
+    if any(host.strip().startswith(("*", ".")) for host in settings.ALLOWED_HOSTS):
+        found.append(
+            Error("ALLOWED_HOSTS may not hold * or a whole domain: name the shop's own hosts.", id="autoorder.E005")
+        )
+    for name, least in LEAST_LETTERS.items():
+        value = str(settings.CREDENTIALS.get(name) or getattr(settings, name, ""))
+        if (value or name == "SECRET_KEY") and len(value) < least:
+            found.append(
+                Error(f"{name} has fewer than {least} letters: take a longer, random one.", id="autoorder.E005")
+            )
     return found
+
+
+LEAST_LETTERS = dict(SECRET_KEY=50, TELEGRAM_WEBHOOK_SECRET=16, PAKASIR_WEBHOOK_SECRET=12, METRICS_TOKEN=16)  # noqa: C408  (bandit takes the literal's keys for passwords)
+
+
+@register()
+def the_public_address_is_https(**kwargs: Any) -> list[CheckMessage]:
+    """E006: Telegram and gateways call https only; empty means polling."""
+    url = settings.PUBLIC_URL
+    if not url or (is_private(url) and (settings.SANDBOX or url.startswith("https://"))):
+        return []
+    return [
+        Error(
+            f"PUBLIC_URL must be https://your-domain, or empty (then the shop polls); it is {url!r}.",
+            id="autoorder.E006",
+        )
+    ]

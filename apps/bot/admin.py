@@ -42,7 +42,7 @@ class InboundUpdateAdmin(OfPeople):
     def what(self, update: InboundUpdate) -> str:
         return KINDS.get(update.kind, update.kind)
 
-    @admin.action(description="Coba lagi yang bermasalah")
+    @admin.action(description="Coba lagi yang bermasalah", permissions=["act"])
     def handle_again(self, request: HttpRequest, updates: QuerySet[InboundUpdate]) -> None:
         dead = [update for update in updates if update.dead_at is not None]
         for update in dead:
@@ -62,7 +62,7 @@ class OutboundMessageAdmin(OfPeople):
     def problem(self, message: OutboundMessage) -> str:
         return "" if message.state == OutboundMessage.State.SENT else message.last_error
 
-    @admin.action(description="Kirim lagi yang gagal")
+    @admin.action(description="Kirim lagi yang gagal", permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[OutboundMessage]) -> None:
         stuck = [m for m in queryset if m.state in ("failed", "unknown", "expired")]
         for message in stuck:
@@ -95,7 +95,7 @@ class IncidentAdmin(ReadOnlyAdmin):
     def what(self, incident: Incident) -> str:
         return plain(render(f"alerts/{incident.text}", "id", **incident.data))
 
-    @admin.action(description="Tandai selesai")
+    @admin.action(description="Tandai selesai", permissions=["act"])
     def resolve(self, request: HttpRequest, incidents: QuerySet[Incident]) -> None:
         for incident in incidents:
             resolve_incident(incident.key, actor=actor_of(request))

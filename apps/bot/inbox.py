@@ -15,6 +15,7 @@ from apps.base.claims import ERROR_CHARS, bury, postpone
 from apps.base.clock import ShopNow, shop_now
 from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident
+from apps.base.queue.registered import task
 from apps.base.sql import columns_of, from_row, insert_row, through_a_restart, update_row, width_of
 from apps.base.stored import Setting
 from apps.bot import outbox
@@ -282,6 +283,7 @@ def _answer(update: InboundUpdate, reply: Reply) -> dict[str, Any] | None:
     return {"method": "answerCallbackQuery", "callback_query_id": query_id, **text}
 
 
+@task
 def ring_update(pk: str) -> None:
     """Task: the net under an update whose thread died or failed. Counts the attempt, then handles its chat."""
     update = InboundUpdate.objects.filter(pk=pk, next_at__isnull=False).first()

@@ -24,7 +24,7 @@ UNHEARD = "apps.ops.alerts.unheard"  # the task that hears when the shop's bot c
 
 # what the operators hear as well: the machine and its ways out, not the money
 OF_THE_MACHINE = {
-    "bot_changed", "clock_stepped", "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "group_moved", "health", "message_refused", "owner_bot_down", "profile_changed", "synthetic_failed", "token_revoked", "token_shared",
+    "bot_changed", "clock_stepped", "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "group_moved", "health", "message_refused", "owner_bot_down", "profile_changed", "queue_strange", "synthetic_failed", "token_revoked", "token_shared",
     "telegram_deaf", "telegram_unreachable", "update_unreadable", "webhook_down", "webhook_hijacked",
 }  # fmt: skip
 # what stops the selling: sellers hear it as well, by the shop's bot and without buttons

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.base.incidents import Incident, note_unheard
+from apps.base.queue.registered import task
 from apps.bot import news, outbox
 from apps.bot.fitting import TEXT, cut_html
 from apps.bot.models import OutboundMessage
@@ -53,6 +54,7 @@ def tell_incident(incident: Incident, occasion: str) -> None:
         log.error("the owner bot and all other ways failed", extra={"action": "alert_by_shop_bot", "key": incident.key})
 
 
+@task
 def unheard(about: str) -> None:
     """Rung by the sender: the shop's bot could not bring an alert (it was never greeted, or is blocked)."""
     _, pk, _ = about.split(":", 2)

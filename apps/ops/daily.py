@@ -27,7 +27,7 @@ SHOWN = 5
 
 
 def send_report(routine: Routine) -> datetime:
-    """Tell of the time since the last report (a day at most), once; then wait for the next morning."""
+    """Tell of yesterday, once; then wait for the next morning."""
     now = shop_now()
     due = next_morning(now)
     if routine.memory.get("for") is None:  # a new shop has no yesterday
@@ -56,9 +56,16 @@ def next_morning(now: datetime) -> datetime:
     return today if today > local else datetime.combine(local.date() + timedelta(days=1), at, zone)
 
 
+def day_before(at: datetime) -> tuple[datetime, datetime]:
+    """Yesterday as the shop's time zone has it: its midnight, and today's."""
+    zone = timezone.get_default_timezone()
+    today = timezone.localtime(at, zone).date()
+    return datetime.combine(today - timedelta(days=1), time(), zone), datetime.combine(today, time(), zone)
+
+
 def about_money(upto: datetime) -> dict[str, Any]:
-    """Orders paid in the day before, their rupiah, and what sold best."""
-    since = upto - timedelta(days=1)
+    """Orders paid on the day before, midnight to midnight as the dashboard counts days, their rupiah, and what sold best."""
+    since, upto = day_before(upto)
     paid = without_synthetic(Order.objects.filter(paid_at__gte=since, paid_at__lt=upto), "buyer")
     totals = paid.aggregate(orders=Count("pk"), rupiah=Sum("total"))
     best = paid.values("lines__name").annotate(units=Sum("lines__quantity")).order_by("-units", "lines__name")[:SHOWN]
@@ -70,8 +77,8 @@ def about_money(upto: datetime) -> dict[str, Any]:
 
 def about_machine(upto: datetime) -> dict[str, Any]:
     """Incidents of the day before, those still open, and drills that are due."""
-    since = upto - timedelta(days=1)
-    day = Incident.objects.filter(opened_at__gte=since, opened_at__lt=upto)
+    since, midnight = day_before(upto)
+    day = Incident.objects.filter(opened_at__gte=since, opened_at__lt=midnight)
     everything.load()
     fresh = set(
         DrillReport.objects.filter(passed=True, planted="", scale=1, ended_at__gte=upto - DRILL_VALID).values_list(

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from apps.base import audit
-from apps.base.adminpages import actor_of, page_context
+from apps.base.adminpages import actor_of, page_context, require
 from apps.base.claims import Claimable, revive
 from apps.bot import outbox
 from apps.bot.models import OutboundMessage
@@ -43,6 +43,7 @@ def _shown(row: Any) -> dict[str, Any]:
 
 def page(request: HttpRequest) -> HttpResponse:
     """The list; posting `row` (`label:pk`) gives one a fresh life."""
+    require(request, "change_outboundmessage", app="bot")
     if request.method == "POST":
         label, _, pk = request.POST.get("row", "").partition(":")
         for model in claimable_models():

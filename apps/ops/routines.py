@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from apps.base.claims import work
 from apps.base.clock import shop_now
+from apps.base.queue.registered import task
 from apps.ops.models import Routine
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def ensure_routines() -> None:
     Routine.objects.filter(name__in=ROUTINES, next_at=None).update(next_at=shop_now(), dead_at=None, attempts=0)
 
 
+@task
 def run_routine(pk: str) -> None:
     """Task: one round of one routine."""
     work(Routine, pk, _run)

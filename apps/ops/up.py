@@ -21,7 +21,7 @@ from typing import Any
 
 from apps.base import embedded
 from apps.base.embedded import CannotStart
-from apps.base.environment import ROOT, ensure_env_file, sandbox_wanted, shop_folder, value_of
+from apps.base.environment import ROOT, ensure_env_file, sandbox_wanted, shop_folder, value_of, wrong_setting
 from apps.base.localhttp import UnixConnection, web_answers
 from apps.base.tether import die_with_parent
 from apps.ops.door import open_door
@@ -116,6 +116,8 @@ class Shop:
     def prepare_folders(self, stack: ExitStack) -> None:
         for part in ("run", "logs", "media", "static"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
+        for log in (self.folder / "logs").iterdir():
+            log.chmod(0o600)
         refuse_full_disk(self.folder)
         one_at_a_time(self.folder, stack)
         self.door = open_door(self.bind, self.port)
@@ -145,6 +147,7 @@ class Shop:
             "AUTOORDER_SOCKET": self.socket,
             "AUTOORDER_DOOR": str(self.door),
             "AUTOORDER_EMBEDDED": "true" if self.cluster else "false",
+            **({"DATABASE_ADMIN_URL": self.cluster.url()} if self.cluster else {}),
         }
 
     def choose_sandbox_url(self) -> str:
@@ -157,7 +160,7 @@ class Shop:
         self.daemon = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "apps.ops.supervised", "-n", "-c", str(ROOT / "deploy" / "supervisord.conf")],
             cwd=ROOT, env=env, start_new_session=True, preexec_fn=lambda: die_with_parent(signal.SIGKILL),
-            stdin=subprocess.DEVNULL, pass_fds=[self.door],
+            stdin=subprocess.DEVNULL, pass_fds=[self.door], umask=0o077,  # logs and the sandbox's files are nobody else's
         )  # fmt: skip
         self.wait(lambda: bool(self.rpc("getState")), "the supervisor")
 
@@ -197,7 +200,7 @@ class Shop:
     def prepare_database(self, env: dict[str, str]) -> dict[str, Any]:
         if value_of("DATABASE_ADMIN_URL"):  # the shop's own role may not change tables
             self.manage("migrate", "--verbosity", "0", env=env)
-        said: dict[str, Any] = json.loads(self.manage("prepare", env=env).splitlines()[-1])
+        said: dict[str, Any] = json.loads(self.manage("prepare", "--check-token", env=env).splitlines()[-1])
         return said
 
     def manage(self, *words: str, env: dict[str, str]) -> str:
@@ -247,6 +250,8 @@ def main() -> int:
     die_with_parent(signal.SIGTERM)
     try:
         ensure_env_file()
+        if wrong := wrong_setting():
+            raise CannotStart(wrong)
         refuse_token_in_sandbox()
         shop = Shop()
     except (CannotStart, OSError) as refusal:
@@ -264,7 +269,7 @@ def main() -> int:
             if not shop.database_url:
                 shop.cluster = embedded.plan(shop.folder)
                 embedded.initialise(shop.cluster)
-                shop.database_url = shop.cluster.url()
+                shop.database_url = shop.cluster.url(role=embedded.SHOP_ROLE)
             prepared = shop.start(shop.environment())
             if not shop.stopping:
                 announce(shop, prepared)

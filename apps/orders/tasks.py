@@ -13,6 +13,7 @@ from apps.base.clock import shop_now
 from apps.base.errands import send_errand
 from apps.base.incidents import keep_incident, resolve_incident
 from apps.base.queue.outside import Crowded, outside_call
+from apps.base.queue.registered import task
 from apps.bot import news
 from apps.orders.gateways import lanes
 from apps.orders.gateways.base import GatewayError, Unreadable
@@ -30,6 +31,7 @@ CREATING = timedelta(minutes=2)  # in which our own create may still come back
 NO_ANSWER_HOLD = timedelta(minutes=10)
 
 
+@task
 def tend_payment(pk: str) -> None:
     """Whatever this payment needs now: an invoice, a cancel, a question."""
     work(Payment, pk, _tend_payment)
@@ -170,6 +172,7 @@ def _cancel_invoice(row: Payment) -> datetime | timedelta | None:
     return now if is_over(row, now) else next_ask(row, now)
 
 
+@task
 def check_payment(pk: str) -> None:
     """*Cek pembayaran* was pressed: ask at once, outside the schedule's lane, and say when nothing came."""
     row = Payment.objects.select_related("order__buyer").filter(pk=pk, received__isnull=True).first()
@@ -182,6 +185,7 @@ def check_payment(pk: str) -> None:
         messages.tell_buyer(row.order, "gateway_silent")
 
 
+@task
 def settle_event(pk: str) -> None:
     """A doorbell rang: ask for the truth."""
     work(GatewayEvent, pk, _settle_event)
@@ -209,6 +213,7 @@ def _settle_event(event: GatewayEvent) -> timedelta | None:
     return events.ASK_AGAIN[event.asked] if event.asked < len(events.ASK_AGAIN) else None
 
 
+@task
 def tend_order(pk: str) -> None:
     """The deadline of an unpaid order."""
     work(Order, pk, _expire)
@@ -232,6 +237,7 @@ def _expire(order: Order) -> datetime | timedelta | None:
     return None
 
 
+@task
 def tend_line(pk: str) -> None:
     """A reminder, a promise that has passed, or the end of a duration."""
     work(OrderLine, pk, _tend_line)
@@ -242,11 +248,13 @@ def _tend_line(line: OrderLine) -> datetime | None:
     return making.tend(line, now) if line.state == LineState.BY_HAND else durations.tend(line, now)
 
 
+@task
 def tell_changed(line_id: str) -> None:
     """The seller changed a shared account: one holder hears."""
     holders.tell_changed(UUID(line_id))
 
 
+@task
 def changed_failed(about: str) -> None:
     """Rung by the sender: the new text of a shared account cannot be brought."""
     holders.note_untold(UUID(about.partition(":")[2]))
@@ -257,54 +265,64 @@ def clock_stepped(by: timedelta) -> None:
     payment.move_deadlines(by)
 
 
+@task
 def tell_held(payment_id: str) -> None:
     """Money waits for a hand: its buyer hears."""
     payment.tell_held(UUID(payment_id))
 
 
+@task
 def tell_gateway_well(slug: str) -> None:
     """A gateway works again: those whose orders ended because of it hear."""
     payment.tell_gateway_well(slug)
 
 
+@task
 def tell_back_in_stock(variant_id: str) -> None:
     """Stock came back: those who asked hear."""
     alerts.tell(int(variant_id))
 
 
+@task
 def goods_sent(about: str) -> None:
     """Rung by the sender: the goods of an order arrived."""
     delivery.record_sent(UUID(about.partition(":")[2]))
 
 
+@task
 def goods_failed(about: str) -> None:
     """Rung by the sender: they cannot be brought."""
     delivery.record_failed(UUID(about.partition(":")[2]))
 
 
+@task
 def made_sent(about: str) -> None:
     """The goods of a line made by hand arrived."""
     line = OrderLine.objects.get(pk=UUID(about.partition(":")[2]))
     delivery.record_sent(line.order_id, line.pk)
 
 
+@task
 def made_failed(about: str) -> None:
     """They cannot be brought."""
     line = OrderLine.objects.get(pk=UUID(about.partition(":")[2]))
     delivery.record_failed(line.order_id, line.pk)
 
 
+@task
 def send_undelivered(chat_id: str) -> None:
     """A buyer who had blocked the bot writes again."""
     holders.tell_untold(UUID(chat_id))
     delivery.send_undelivered(UUID(chat_id))
 
 
+@task
 def tell_after_move(chat_id: str) -> None:
     """A buyer meets the shop's new bot: open orders are still there, and a QR that may be paid is shown again."""
     messages.tell_after_move(UUID(chat_id))
 
 
+@task
 def tell_made_wanted(order_id: str) -> None:
     """Sellers and owner hear that something is to be made by hand."""
     order = Order.objects.get(pk=order_id)
@@ -314,16 +332,19 @@ def tell_made_wanted(order_id: str) -> None:
     )
 
 
+@task
 def tell_made_waits(key: str) -> None:
     """Staff hear that the buyer waits on; `key` is the line and the occasion."""
     _tell_about_line("made_waits", key)
 
 
+@task
 def tell_made_called_off(key: str) -> None:
     """Staff hear that the buyer took the money back: nothing is to be made any more."""
     _tell_about_line("made_called_off", key)
 
 
+@task
 def tell_refund_account(key: str) -> None:
     """Staff hear where the buyer wants the money; `key` is the line and the occasion."""
     _tell_about_line("money_back_account", key)

@@ -15,15 +15,18 @@ from apps.base import claims
 from apps.base.clock import shift_clock, shop_now
 from apps.base.errands import Errand, run_errand, send_errand
 from apps.base.incidents import Incident
+from apps.base.queue.registered import task
 from apps.base.queue.ticker import tick
 
 done: list[str] = []
 
 
+@task
 def note(key: str) -> None:
     done.append(key)
 
 
+@task
 def stumble(key: str) -> None:
     raise RuntimeError("no luck")
 

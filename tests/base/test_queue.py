@@ -30,7 +30,7 @@ def ear() -> Any:
 def test_many_bells_of_one_transaction_wake_once_and_after_the_commit(ear: Any) -> None:
     with transaction.atomic():
         for number in range(5):
-            ring("tests.nothing", number)
+            ring("apps.base.queue.cluster.heartbeat", number)
         assert ear() == 0
     assert ear() == 1
     assert OrmQ.objects.count() == 5
@@ -38,7 +38,7 @@ def test_many_bells_of_one_transaction_wake_once_and_after_the_commit(ear: Any) 
 
 def test_a_rollback_wakes_nobody(ear: Any) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
-        ring("tests.nothing", 1)
+        ring("apps.base.queue.cluster.heartbeat", 1)
         raise RuntimeError
     assert ear() == 0
     assert not OrmQ.objects.exists()
@@ -46,7 +46,7 @@ def test_a_rollback_wakes_nobody(ear: Any) -> None:
 
 def test_the_oldest_bell_comes_first_and_is_lent_once() -> None:
     for number in range(3):
-        ring("tests.nothing", number)
+        ring("apps.base.queue.cluster.heartbeat", number)
     broker = BellBroker("autoorder")
     first = broker._take()
     assert first[0][0] == OrmQ.objects.order_by("id").first().pk  # type: ignore[union-attr]
@@ -68,7 +68,7 @@ def test_a_lost_connection_is_waited_for() -> None:
     with psycopg.connect(**listening_params()) as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])
     assert broker.dequeue() is None
-    ring("tests.nothing", 1)
+    ring("apps.base.queue.cluster.heartbeat", 1)
     assert broker.dequeue()
 
 
@@ -81,7 +81,7 @@ def test_waiting_ends_when_a_bell_rings_elsewhere() -> None:
 
     def later() -> None:
         time.sleep(0.2)
-        ring("tests.nothing", 1)
+        ring("apps.base.queue.cluster.heartbeat", 1)
         connection.close()
 
     thread = threading.Thread(target=later)

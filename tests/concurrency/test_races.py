@@ -220,7 +220,7 @@ def test_two_workers_take_different_bells(transactional_db: Any, at_once: Togeth
     from apps.base.queue.broker import BellBroker
 
     for number in range(40):
-        ring("tests.nothing", number)
+        ring("apps.base.queue.cluster.heartbeat", number)
 
     def take_ten() -> list[int]:
         broker = BellBroker("autoorder")

@@ -41,6 +41,9 @@ def test_yesterday_is_told_once_in_the_morning(
     routine = Routine.objects.get(name="report")
     upto = daily.send_report(routine)  # a new shop has no yesterday: it only notes the next morning
     assert reports(tono) == []
+    evening = upto - timedelta(hours=10) - shop_now()
+    shift_clock(evening)
+    shop.fakes.world.faults.clock_ahead += int(evening.total_seconds())
     shop.pays(sari.orders("Spotify"))
     raise_incident("gateway.down", "gateway_down", gateway="pakasir")
 
@@ -75,3 +78,8 @@ def test_a_drill_in_small_is_none(db: Any) -> None:
 
     assert due_after(0.1) == ["chaos", "failover"]
     assert due_after(1.0) == ["failover"]
+
+
+def test_a_day_is_the_calendars(db: Any) -> None:
+    morning = datetime(2026, 11, 24, 7, 0, tzinfo=WIB)
+    assert daily.day_before(morning) == (datetime(2026, 11, 23, tzinfo=WIB), datetime(2026, 11, 24, tzinfo=WIB))

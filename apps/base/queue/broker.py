@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -9,8 +10,14 @@ import psycopg
 from django.db import OperationalError, connection
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
+from django_q.core_signing import BadSignature
+from django_q.signing import SignedPackage
 
+from apps.base.incidents import raise_incident
 from apps.base.queue.bells import BELL_CHANNEL, wake
+from apps.base.queue.registered import may_run
+
+log = logging.getLogger(__name__)
 
 WAIT = 1.0  # seconds asleep without a NOTIFY before the table is looked at all the same
 RETRY = 0.3  # seconds between two tries to reach the database
@@ -69,7 +76,20 @@ class BellBroker(ORM):
     def _take(self) -> list[tuple[int, str]]:
         with connection.cursor() as cursor:
             cursor.execute(TAKE, [self.list_key, Conf.BULK, Conf.RETRY])
-            return cursor.fetchall()
+            taken = cursor.fetchall()
+        return [bell for bell in taken if self._is_ours(*bell)]
+
+    def _is_ours(self, pk: int, payload: str) -> bool:
+        """A bell that names no task of ours is thrown away; people hear of one that we did not sign, of which nothing is opened."""
+        try:
+            if may_run(SignedPackage.loads(payload)):
+                return True
+        except (TypeError, BadSignature):
+            raise_incident("queue.strange", "queue_strange")
+        log.error("a strange bell was thrown away", extra={"action": "strange_bell", "row": pk})
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM django_q_ormq WHERE id = %s", [pk])
+        return False
 
     def _wait_for_bell(self) -> None:
         """Sleep until a NOTIFY, at most WAIT seconds."""

@@ -20,6 +20,7 @@ from django_q.cluster import Cluster, Sentinel
 from apps.base.heartbeats import beat, leave
 from apps.base.queue.bells import ring_by_clock
 from apps.base.queue.outside import open_places
+from apps.base.queue.registered import task
 from apps.base.tether import die_with_parent
 
 LOOK = 0.2  # seconds between two looks at the children
@@ -66,6 +67,7 @@ def _ring_heartbeats() -> None:
         time.sleep(HEARTBEAT)
 
 
+@task
 def heartbeat(name: str) -> None:
     """The task that proves the whole way: queue, pusher, worker."""
     beat(name)

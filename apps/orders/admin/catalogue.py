@@ -20,7 +20,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from apps.base import audit
-from apps.base.adminpages import NamedFields, actor_of, page_context, sent_bytes
+from apps.base.adminpages import NamedFields, actor_of, page_context, require, sent_bytes
 from apps.base.errands import send_errand
 from apps.base.words import said
 from apps.bot.services import BadPicture, keep_picture
@@ -173,6 +173,7 @@ class ProductAdmin(ModelAdmin):
 
     def import_page(self, request: HttpRequest) -> HttpResponse:
         """A file or a pasted list, then what would come of it, then the import."""
+        require(request, "add_product", "change_product", app="orders")
         context = page_context(request, "Impor produk", back=reverse("admin:orders_product_changelist"))
         if request.method == "POST":
             try:
@@ -200,6 +201,7 @@ class ProductAdmin(ModelAdmin):
 
     def sample_page(self, request: HttpRequest) -> HttpResponse:
         """An example table to fill in."""
+        require(request, "view_product", app="orders")
         answer = HttpResponse("\ufeff" + SAMPLE_TABLE, content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = 'attachment; filename="contoh-produk.csv"'
         return answer

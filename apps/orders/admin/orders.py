@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from apps.base.adminpages import actor_of, page_context
+from apps.base.adminpages import actor_of, page_context, require
 from apps.bot.admin import OfPeople
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.models import Order, OrderLine, Payment
@@ -179,6 +179,7 @@ class OrderAdmin(OfPeople):
 
     def act_page(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
         """Ask once, then call the service."""
+        require(request, "change_order", app="orders")
         order = get_object_or_404(Order, pk=pk)
         act = ACTS.get(name)
         if act is None:
@@ -199,6 +200,7 @@ class OrderAdmin(OfPeople):
 
     def finish_page(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """*Selesai*: what was made by hand, as text or file, goes to the buyer."""
+        require(request, "change_orderline", app="orders")
         line = get_object_or_404(OrderLine.objects.select_related("order", "product"), pk=pk)
         here = reverse("admin:orders_order_change", args=[line.order_id])
         context = page_context(request, f"Selesai · {line.name}", line=line, back=here)

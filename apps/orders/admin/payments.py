@@ -36,7 +36,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     def money(self, payment: Payment) -> str:
         return TO_DO.get(payment.review, "")
 
-    @admin.action(description="Tanya gateway lagi")
+    @admin.action(description="Tanya gateway lagi", permissions=["act"])
     def ask_again(self, request: HttpRequest, payments: QuerySet[Payment]) -> None:
         unpaid = [row for row in payments if row.received is None and row.transaction]
         for row in unpaid:

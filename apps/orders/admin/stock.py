@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, sent_bytes
+from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, require, sent_bytes
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units, twins, unfitting
 from apps.orders.importing.tables import BadFile
@@ -81,6 +81,7 @@ class VariantAdmin(OfRealProducts):
 
     def stock_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Paste or choose a file, see what would be added, then add it."""
+        require(request, "add_stockunit", app="orders")
         variant = get_object_or_404(Variant.objects.select_related("product"), pk=pk)
         back = reverse("admin:orders_variant_changelist")
         context = page_context(request, f"Tambah stok · {variant.full_name}", variant=variant, back=back)
@@ -119,7 +120,7 @@ class VariantAdmin(OfRealProducts):
 
 @admin.register(StockUnit)
 class StockUnitAdmin(OfRealProducts):
-    """Contents are not shown here: revealing one is an act of its own (issue 06)."""
+    """Contents are not shown here: revealing one is an act of its own."""
 
     list_display = ("short_id", "variant", "seats_sold", "added_at", "withdrawn_at", "change")
     list_filter = ("variant__product",)
@@ -144,6 +145,7 @@ class StockUnitAdmin(OfRealProducts):
 
     def content_page(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """A shared account changed: its new text goes to everybody who has it now."""
+        require(request, "change_stockunit", app="orders")
         unit = get_object_or_404(StockUnit.objects.select_related("variant__product"), pk=pk)
         back = reverse("admin:orders_stockunit_changelist")
         context = page_context(
@@ -173,7 +175,7 @@ class StockUnitAdmin(OfRealProducts):
         states = list(Seat.objects.filter(unit=unit).values_list("state", flat=True))
         return f"{states.count('sold')} / {len(states)}"
 
-    @admin.action(description="Jual lagi yang ditarik")
+    @admin.action(description="Jual lagi yang ditarik", permissions=["act"])
     def sell_again(self, request: HttpRequest, units: QuerySet[StockUnit]) -> None:
         back = 0
         for unit in units[:1000]:
@@ -183,7 +185,7 @@ class StockUnitAdmin(OfRealProducts):
                 messages.error(request, str(reason))
         messages.success(request, f"{back} slot dijual lagi. Yang sudah pernah terjual tidak ikut.")
 
-    @admin.action(description="Tarik dari penjualan")
+    @admin.action(description="Tarik dari penjualan", permissions=["act"])
     def withdraw(self, request: HttpRequest, units: QuerySet[StockUnit]) -> None:
         taken = sum(withdraw_unit(unit=unit, actor=actor_of(request)) for unit in units[:1000])
         messages.success(request, f"{taken} slot ditarik. Yang sudah terjual tetap milik pembelinya.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 
@@ -79,24 +78,7 @@ class Seat(models.Model):
             ),
             models.CheckConstraint(condition=~Q(state="sold") | Q(sold_at__isnull=False), name="sold_has_a_time"),
         ]
-        triggers = [
-            pgtrigger.Protect(
-                name="plain_never_resold",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__is_shared=False, old__state="sold")
-                & (
-                    ~pgtrigger.Q(new__state="sold")
-                    | pgtrigger.Q(new__is_shared=True)
-                    | pgtrigger.Q(new__sold_at__isnull=True)
-                ),
-            ),
-            pgtrigger.Protect(  # else a plain unit once sold could become one that may be sold again
-                name="stays_plain",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__is_shared=False, new__is_shared=True),
-            ),
-            pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
-        ]
+        # plain_stays_sold and seats_are_kept (migrations): a plain unit once sold stays sold, and no seat is ever deleted
 
     def __str__(self) -> str:
         return f"{self.number} · {self.get_state_display()}"
