@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from apps.base.environment import ROOT, run_folder
 from apps.base.tether import die_with_parent
 
 SECONDS = 30.0  # of waiting for a turn and for the work together
+KEPT = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}  # no secret goes along
 TOO_LARGE, UNREADABLE = 3, 4  # exit statuses of children that read pictures and workbooks
 
 
@@ -39,7 +41,7 @@ def run_child(module: str, *words: str, given: bytes, seconds: float = SECONDS) 
         try:
             ended = subprocess.run(  # noqa: S603
                 [sys.executable, "-m", module, *words], input=given, capture_output=True, cwd=ROOT, timeout=seconds, check=False,
-                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, preexec_fn=die_with_parent,
+                env={**KEPT, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, preexec_fn=die_with_parent,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return Ended(-9, b"")

@@ -19,7 +19,7 @@ from apps.base.environment import ROOT, wrong_setting
         ("DATABASE_URL", "mysql://u:geheim@h/x"), ("DATABASE_URL", "rubbish"), ("DATABASE_URL", "postgres://u@h:port/x"),
         ("DATABASE_URL", "postgres://u@h"), ("DATABASE_ADMIN_URL", "http://x/y"), ("TIME_ZONE", "Asia/Jakartaa"), ("TIME_ZONE", "../etc"),
         ("OWNER_CHAT_IDS", "@tono"), ("OWNER_CHAT_IDS", "700, tono"), ("ADMIN_CHAT_IDS", "7 00"), ("SELLER_CHAT_IDS", "²"),
-        ("PORT", "80a"), ("TELEGRAM_RATE", "fast"), ("DEBUG", "maybe"), ("TELEGRAM_MODE", "push"), ("AUTOORDER_WORKERS", "-1"),
+        ("TELEGRAM_RATE", "fast"), ("DEBUG", "maybe"), ("TELEGRAM_MODE", "push"), ("AUTOORDER_WORKERS", "-1"),
     ],
 )  # fmt: skip
 def test_the_setting_is_named_and_its_value_understood(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
