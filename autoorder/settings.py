@@ -244,6 +244,7 @@ UNFOLD = {
     "SITE_TITLE": STORE_NAME,
     "SITE_HEADER": STORE_NAME,
     "SITE_SYMBOL": "storefront",
+    "ENVIRONMENT": "apps.ops.dashboard_notes.environment",
     "STYLES": [lambda request: static("base/admin.css")],
     "SIDEBAR": {
         "show_search": True,

@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import inside, outside
+from bench import history, inside, outside
 
-QUESTIONS = [*outside.QUESTIONS, *inside.QUESTIONS]
+QUESTIONS = [*outside.QUESTIONS, *inside.QUESTIONS, *history.QUESTIONS]
 
 
 def main() -> None:

@@ -182,6 +182,7 @@ echo "                        then open http://localhost:8000/$(admin_path)/  (n
 [ -z "$domain" ] || echo "                        or let one address in: ADMIN_ALLOW=203.0.113.7 in $SETTINGS, then run this again and open https://$domain/$(admin_path)/"
 [ -z "$domain" ] || echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"
 echo "  Login                 owner, with the password you gave"
+echo "  Next                  your contact for buyers: Pengaturan, Kontak penjual"
 echo "  Commands              autoorder health, autoorder importproducts - < produk.csv, …"
 echo "  Logs                  journalctl -u 'autoorder-*' -f"
 echo "  Update                git pull && sh deploy/update.sh"

@@ -52,7 +52,7 @@ class KindFilter(admin.SimpleListFilter):
 class AuditRowAdmin(ReadOnlyAdmin):
     list_display = ("at", "who", "what", "subject")
     list_filter = (KindFilter,)
-    search_fields = ("subject__iexact",)
+    exact_fields = ("subject",)
     ordering = ("-id",)
     fields = ("at", "who", "what", "subject", "data")
     readonly_fields = ("who", "what")

@@ -6,17 +6,58 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
 UPLOAD_BYTES = 20_000_000
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """A list to look at: nothing is added, changed or deleted by field."""
+COUNTED = 10_000  # rows; a longer list says so many, and its pages end there: filter or search to find older ones
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than COUNTED: the cost of a list does not grow with history."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: COUNTED + 1].count())
+
+
+class BoundedList:
+    """A list whose cost does not grow with history. `exact_fields`: the only ways to search, each by an index of its own; a way over
+    other tables is asked for itself, since no index serves two tables at once."""
 
     list_per_page = 50
     show_full_result_count = False
+    paginator = BoundedPaginator
+    exact_fields: tuple[str, ...] = ()
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return self.exact_fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Rows of which a field is the term, as written or in capitals."""
+        term = search_term.strip()
+        if not term or not self.exact_fields:
+            return queryset, False
+        found: set[Any] = set()
+        for field in self.exact_fields:
+            rows = queryset.model._default_manager.filter(**{f"{field}__in": {term, term.upper()}})
+            found |= set(rows.values_list("pk", flat=True)[:FOUND])
+        return queryset.filter(pk__in=found), False
+
+
+FOUND = 1000  # rows that one search shows at the most
+
+
+class ReadOnlyAdmin(BoundedList, ModelAdmin):
+    """A list to look at: nothing is added, changed or deleted by field."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -50,6 +50,11 @@ def due_index(name: str) -> models.Index:
     return models.Index(fields=["next_at"], name=name, condition=Q(next_at__isnull=False))
 
 
+def dead_index(name: str) -> models.Index:
+    """The index by which dead letters are found whatever the history."""
+    return models.Index(fields=["-dead_at"], name=name, condition=Q(dead_at__isnull=False))
+
+
 CLAIM = """
 UPDATE {table} AS r SET attempts = attempts + 1, claimed_until = clock_timestamp() + make_interval(secs => %(lease)s),
     next_at = shop_now() + make_interval(secs => %(lease)s)

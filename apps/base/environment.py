@@ -81,7 +81,6 @@ def read_env_file() -> dict[str, str]:
 
 
 NUMBERS = (
-    "PORT",
     "PAYMENT_POLL_FIRST",
     "PAYMENT_POLL_EVERY",
     "AUTOORDER_WORKERS",

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 
-from apps.base.claims import Claimable, due_index, work
+from apps.base.claims import Claimable, dead_index, due_index, work
 from apps.base.ids import uuid7
 from apps.base.queue.bells import ring
 from apps.base.queue.registered import task, task_named
@@ -28,7 +28,7 @@ class Errand(Claimable):
         app_label = "base"
         verbose_name = "kabar dalam antrean"
         verbose_name_plural = "kabar dalam antrean"
-        indexes = [due_index("errand_due")]
+        indexes = [due_index("errand_due"), dead_index("errand_dead")]
 
 
 def send_errand(task: str, key: Any) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from django.db import DatabaseError, close_old_connections, connection
 from health_check.base import HealthCheck, HealthCheckResult
 from health_check.exceptions import HealthCheckException, ServiceUnavailable, ServiceWarning
+from psycopg.errors import QueryCanceled
 
 __all__ = ["REGISTRY", "Finding", "ServiceUnavailable", "ServiceWarning", "examine", "health_check"]
 
@@ -25,6 +27,7 @@ logging.getLogger("health_check").setLevel(logging.CRITICAL)  # what was found i
 
 Figures = Mapping[str, float]
 PATIENCE = timedelta(seconds=3)
+BOUND = "2500ms"  # for each statement of a look, in the threads of `examine`
 
 
 @dataclass
@@ -40,6 +43,11 @@ class ShopCheck(HealthCheck):
     def run(self) -> None:
         """In a thread of its own kind: a database that hangs must not take the asker along."""
         close_old_connections()
+        with (
+            suppress(DatabaseError, RuntimeError),
+            connection.cursor() as cursor,
+        ):  # what is away is found by the look itself
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [BOUND])
         self.look_once()
 
     def look_once(self) -> None:
@@ -48,6 +56,8 @@ class ShopCheck(HealthCheck):
             self.figures = dict(self.look() or {})
         except DatabaseError as error:
             connection.close()
+            if isinstance(error.__cause__, QueryCanceled):
+                raise ServiceWarning("this look takes too long: is the database overloaded?") from error
             raise ServiceUnavailable("the database does not answer") from error
         except HealthCheckException:
             raise
@@ -76,7 +86,7 @@ class Finding:
 
 
 REGISTRY: list[ShopCheck] = []
-_threads = ThreadPoolExecutor(2, thread_name_prefix="health")
+_threads = ThreadPoolExecutor(4, thread_name_prefix="health")  # a slow look takes none of the others with it
 
 
 def health_check(name: str, *, gates: bool = False) -> Callable[..., Callable[[], Figures | None]]:

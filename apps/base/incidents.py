@@ -21,7 +21,7 @@ from django.db.models import F
 from django.utils.module_loading import import_string
 
 from apps.base import audit
-from apps.base.claims import Claimable, due_index, work
+from apps.base.claims import Claimable, dead_index, due_index, work
 from apps.base.clock import ShopNow, shop_now
 from apps.base.ids import uuid7
 
@@ -75,7 +75,7 @@ class Incident(Claimable):
         app_label = "base"
         verbose_name = "gangguan"
         verbose_name_plural = "gangguan"
-        indexes = [due_index("incident_due")]
+        indexes = [due_index("incident_due"), dead_index("incident_dead")]
         constraints = [
             models.UniqueConstraint(
                 fields=["key"], condition=~models.Q(state="resolved"), name="incident_one_open_per_key"

@@ -85,7 +85,7 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     list_display = ("opened_at", "what", "state", "times", "last_at", "resolved_at")
     list_filter = ("state",)
-    search_fields = ("key__iexact",)
+    exact_fields = ("key",)
     ordering = ("-id",)
     actions = ("resolve",)
     fields = ("what", "state", "times", "opened_at", "last_at", "resolved_at")

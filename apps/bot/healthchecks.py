@@ -34,7 +34,7 @@ def inbox() -> Figures:
 @health_check("outbox")
 def outbox() -> Figures:
     """Due messages only: one that waits for its retry is not late."""
-    waiting, oldest = _age("bot_outboundmessage", "next_at", "next_at <= shop_now()")
+    waiting, oldest = _age("bot_outboundmessage", "next_at", "state = 'queued' AND next_at <= shop_now()")
     if oldest > LATE:
         raise ServiceWarning(f"{waiting} messages wait, the oldest for {oldest:.0f} s: is Telegram answering?")
     return {"waiting": waiting, "oldest_seconds": oldest}

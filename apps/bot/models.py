@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from apps.base.claims import Claimable, due_index
+from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.clock import ShopNow
 from apps.base.crypto import lookup_hash
 from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField
@@ -88,6 +88,7 @@ class InboundUpdate(Claimable):
         constraints = [models.UniqueConstraint(fields=["bot", "update_id"], name="inbound_once")]
         indexes = [
             due_index("inbound_due"),
+            dead_index("inbound_dead"),
             models.Index(fields=["chat", "update_id"], name="inbound_waiting", condition=Q(next_at__isnull=False)),
         ]
 
@@ -153,6 +154,7 @@ class OutboundMessage(Claimable):
             ),
             models.Index(fields=["about"], name="outbound_about", condition=~Q(about="")),
             models.Index(fields=["chat", "-id"], name="outbound_chat"),
+            dead_index("outbound_dead"),
         ]
 
     def __str__(self) -> str:

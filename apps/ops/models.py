@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from apps.base.claims import Claimable, due_index
+from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.ids import uuid7
 from apps.base.triggers import append_only
 
@@ -48,7 +48,7 @@ class Routine(Claimable):
     class Meta:
         verbose_name = "rutinitas"
         verbose_name_plural = "rutinitas"
-        indexes = [due_index("routine_due")]
+        indexes = [due_index("routine_due"), dead_index("routine_dead")]
 
     def __str__(self) -> str:
         return self.name

@@ -235,6 +235,11 @@ def announce(shop: Shop, prepared: dict[str, Any]) -> None:
             f"  Gateway page (pay)          {base}/sandbox/gateway/",
         ]
     lines.append(f"  Dashboard                   {base}/{(value_of('ADMIN_PATH') or 'admin/').strip('/')}/")
+    if prepared.get("asks_contact"):
+        lines += [
+            "",
+            "  Buyers cannot reach you yet: enter your contact in the dashboard (Pengaturan, Kontak penjual).",
+        ]
     if prepared.get("password"):
         lines += ["", f"  First login: {prepared['login']} / {prepared['password']}", "  It is shown only this once."]
     if shop.cluster and not str(shop.cluster.home).startswith(str(ROOT)):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from apps.base.clock import shop_now
 from apps.base.incidents import Incident
@@ -64,12 +66,12 @@ def test_one_that_kills_its_worker_does_not_keep_the_others(routine: Routine, mo
     class Killed(BaseException):
         pass
 
-    def never_ends() -> Any:
+    def never_ends(since: Any) -> Any:
         raise Killed
 
     seen: list[str] = []
     for number, invariant in enumerate(TRUTHS):
-        broken = never_ends if number == 1 else lambda name=invariant.name: seen.append(name) or iter(())
+        broken = never_ends if number == 1 else lambda since, name=invariant.name: seen.append(name) or iter(())
         monkeypatch.setitem(invariant.__dict__, "broken", broken)
     for _ in TRUTHS:
         routine.refresh_from_db()
@@ -78,3 +80,30 @@ def test_one_that_kills_its_worker_does_not_keep_the_others(routine: Routine, mo
         except Killed:
             continue
     assert seen == [invariant.name for number, invariant in enumerate(TRUTHS) if number != 1]
+
+
+def test_a_proof_that_takes_too_long_is_stopped_told_and_keeps_nobody(
+    routine: Routine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(since: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(5)")
+        return iter(())
+
+    monkeypatch.setattr(books, "BOUND", "50ms")
+    monkeypatch.setitem(TRUTHS[0].__dict__, "broken", slow)
+    routine.refresh_from_db()
+    books.check_books(routine)
+    assert Incident.objects.get().key == f"books.{TRUTHS[0].name}.slow"
+    routine.refresh_from_db()
+    assert routine.memory["turn"] == 1, "the next one has its turn"
+    monkeypatch.undo()
+
+
+def test_only_new_rows_are_proved_every_hour(shop: Any, routine: Routine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setitem(TRUTHS[0].__dict__, "broken", lambda since: asked.append(since) or iter(()))
+    routine.refresh_from_db()
+    books.check_books(routine)
+    ((age,),) = [[timezone.now() - datetime.fromtimestamp((key.int >> 80) / 1000, UTC)] for key in asked]
+    assert timedelta(days=1) < age < timedelta(days=3)

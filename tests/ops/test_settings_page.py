@@ -60,3 +60,9 @@ def test_a_tab_left_open_changes_nothing_back(owner: Client) -> None:
     owner.post(page, {**stale, "contact": "@budi"})
     assert front.SHOP_CLOSED.get() is True
     assert CONTACT.get() == "@budi"
+
+
+def test_an_empty_contact_is_red_on_every_page(admin_client: Client, db: Any) -> None:
+    assert "Kontak penjual kosong" in admin_client.get(reverse("admin:index")).content.decode()
+    CONTACT.set("@budi", actor="t")
+    assert "Kontak penjual kosong" not in admin_client.get(reverse("admin:index")).content.decode()

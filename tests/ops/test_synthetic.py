@@ -16,7 +16,7 @@ from apps.base.credentials import adopt_environment
 from apps.base.errands import Errand, send_errand
 from apps.base.health import ServiceUnavailable
 from apps.base.incidents import Incident
-from apps.base.invariants import REGISTRY
+from apps.base.invariants import EVERYTHING, REGISTRY
 from apps.bot import inbox
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
 from apps.ops import daily, healthchecks, synthetic, wayout
@@ -74,7 +74,7 @@ def test_it_buys_and_gets_its_goods_without_a_word_to_telegram(shop: Shop, routi
     assert not AuditRow.objects.filter(subject=f"order:{order.number}").exists()
     assert incidents() == []
     assert healthchecks.buyer_age() == {"seconds_ago": pytest.approx(0, abs=5)}
-    assert [rule.name for rule in REGISTRY if list(rule.broken())] == []
+    assert [rule.name for rule in REGISTRY if list(rule.broken(EVERYTHING))] == []
 
 
 def test_a_small_budget_of_actions_does_not_stop_it(shop: Shop, routine: Routine) -> None:

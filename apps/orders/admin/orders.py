@@ -126,7 +126,7 @@ class OrderAdmin(OfPeople):
     chat = "buyer"
     list_display = ("number", "bought", "state", "amount", "buyer_name", "created_at", "paid_at", "to_do")
     list_filter = (WorkFilter, "state", "created_at")
-    search_fields = ("number__iexact", "payments__reference__iexact", "payments__transaction__iexact")
+    exact_fields = ("number", "payments__reference", "payments__transaction")
     list_select_related = ("buyer",)
     ordering = ("-id",)
     fields = ("number", "state", "amount", "buyer_name", "created_at", "expires_at", "paid_at", "to_do")

@@ -25,8 +25,8 @@ class PaymentAdmin(ReadOnlyAdmin):
         "next_at",
         "closed_at",
     )
-    list_filter = ("state", "gateway")
-    search_fields = ("reference__iexact", "transaction__iexact")
+    list_filter = ("state",)
+    exact_fields = ("reference", "transaction")
     ordering = ("-id",)
     exclude = ("qr", "claimed_until", "rung_at", "review", "trouble_told")
     readonly_fields = ("money",)
@@ -47,8 +47,8 @@ class PaymentAdmin(ReadOnlyAdmin):
 @admin.register(GatewayEvent)
 class GatewayEventAdmin(ReadOnlyAdmin):
     list_display = ("stored_at", "gateway", "accepted", "reason", "reference", "status", "times", "attempts")
-    list_filter = ("accepted", "gateway", "reason")
-    search_fields = ("reference__iexact", "transaction__iexact")
+    list_filter = ("accepted",)
+    exact_fields = ("reference", "transaction")
     ordering = ("-id",)
     fields = (
         "gateway", "accepted", "reason", "transaction", "reference", "status", "times", "stored_at", "next_at", "last_error", "told",
@@ -64,6 +64,6 @@ class GatewayEventAdmin(ReadOnlyAdmin):
 class LedgerEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "account", "amount", "currency", "order", "payment")
     list_filter = ("account",)
-    search_fields = ("order__number__iexact",)
+    exact_fields = ("order__number",)
     list_select_related = ("order", "payment")
     ordering = ("-id",)

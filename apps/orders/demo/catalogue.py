@@ -7,6 +7,7 @@ from django.db import transaction
 
 from apps.base.errands import send_errand
 from apps.bot.services import keep_picture
+from apps.bot.texts import CONTACT
 from apps.orders.demo.pictures import draw
 from apps.orders.demo.shelf import PRODUCTS, DemoProduct
 from apps.orders.models import Category, Kind, Product, Variant
@@ -21,6 +22,7 @@ def seed() -> int:
     with transaction.atomic():
         for position, demo in enumerate(PRODUCTS):
             _make(demo, position)
+        CONTACT.set("WA 0812-0000-0000 (contoh)", actor="demo")
     return len(PRODUCTS)
 
 

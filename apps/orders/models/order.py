@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import models
 from django.db.models import Q
 
-from apps.base.claims import Claimable, due_index
+from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.clock import ShopNow
 from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField
 from apps.base.ids import uuid7
@@ -52,6 +52,7 @@ class Order(Claimable):
         verbose_name_plural = "pesanan"
         indexes = [
             due_index("order_due"),
+            dead_index("order_dead"),
             models.Index(fields=["buyer", "-created_at"], name="order_of_buyer"),
             models.Index(fields=["buyer"], name="order_open", condition=Q(state="awaiting_payment")),
             models.Index(fields=["paid_at"], name="order_paid", condition=Q(paid_at__isnull=False)),
@@ -105,6 +106,7 @@ class OrderLine(Claimable):
         verbose_name_plural = "baris pesanan"
         indexes = [
             due_index("line_due"),
+            dead_index("line_dead"),
             models.Index(
                 fields=["state"], name="line_in_work", condition=Q(state__in=["allocated", "by_hand", "undeliverable"])
             ),

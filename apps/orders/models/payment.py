@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from apps.base.claims import Claimable, due_index
+from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.clock import ShopNow
 from apps.base.fields import EncryptedTextField
 from apps.base.ids import uuid7
@@ -56,6 +56,7 @@ class Payment(Claimable):
         verbose_name_plural = "pembayaran"
         indexes = [
             due_index("payment_due"),
+            dead_index("payment_dead"),
             models.Index(fields=["gateway", "transaction"], name="payment_transaction", condition=~Q(transaction="")),
             models.Index(fields=["id"], name="payment_uncreated", condition=Q(state="created")),
             models.Index(fields=["review"], name="payment_review", condition=~Q(review="")),
@@ -100,7 +101,12 @@ class GatewayEvent(Claimable):
     class Meta:
         verbose_name = "kabar gateway"
         verbose_name_plural = "kabar gateway"
-        indexes = [due_index("event_due"), models.Index(fields=["reference"], name="event_reference")]
+        indexes = [
+            due_index("event_due"),
+            dead_index("event_dead"),
+            models.Index(fields=["reference"], name="event_reference"),
+            models.Index(fields=["-id"], name="event_refused", condition=Q(accepted=False)),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway", "transaction", "status"], condition=Q(accepted=True), name="event_once"

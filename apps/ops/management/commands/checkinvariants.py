@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand
-from apps.base.invariants import FIRST, REGISTRY, page_of
+from apps.base.invariants import EVERYTHING, FIRST, REGISTRY, page_of
 
 
 class Command(ShopCommand):
@@ -23,7 +23,7 @@ class Command(ShopCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         results: list[dict[str, Any]] = []
         for invariant in self.progress(REGISTRY, "invariants"):
-            broken = invariant.broken().__iter__()
+            broken = iter(invariant.broken(EVERYTHING))
             first = list(itertools.islice(broken, FIRST))
             results.append(
                 {

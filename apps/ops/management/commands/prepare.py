@@ -22,6 +22,7 @@ from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.credentials import adopt_environment, credential
 from apps.base.healthchecks import missing_migrations
 from apps.base.stored import StoredSetting
+from apps.bot.texts import CONTACT
 from apps.ops.outside import Answered, call_bot
 from apps.ops.routines import ensure_routines
 
@@ -69,7 +70,12 @@ class Command(ShopCommand):
 
             seed()
         given = sys.stdin.readline().rstrip("\n") if options["password"] else ""
-        self.stdout.write(json.dumps({"login": LOGIN, "password": set_password(given) if given else first_password()}))
+        said = {
+            "login": LOGIN,
+            "password": set_password(given) if given else first_password(),
+            "asks_contact": not CONTACT.get(),
+        }
+        self.stdout.write(json.dumps(said))
 
 
 def refuse_bad_settings() -> None:
