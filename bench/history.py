@@ -141,7 +141,7 @@ def lists() -> Iterator[Row]:
     from django.urls import get_resolver, reverse
 
     get_resolver().url_patterns  # noqa: B018  (only then the dashboard is there)
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(get_user_model().objects.filter(is_superuser=True).first())
     slowest = ("", 0.0)
     for model in admin.site._registry:

@@ -23,7 +23,7 @@ LONG = (
     "_standby_takes_over",
 )  # minutes
 MUTE = ("mute",)  # who plays the long parts buys, and would be without an invoice too
-AFTERWARDS = ("spared", "stale", "lost", "twice", "left", "dropped", "generous", "chatty", "untold")
+AFTERWARDS = ("spared", "stale", "lost", "twice", "left", "dropped", "generous", "chatty", "untold", "closed", "unheld")
 MEANWHILE = (
     ("slow", "stuck", "standing", "numb", "torn", "idle"),
     ("heirless", "locked", "apart"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +15,13 @@ from django.db import connection, transaction
 from apps.base import credentials
 from apps.bot.models import Chat, ChatSession, telegram_hash
 from apps.orders.gateways.base import Invoice, Status, Truth
-from apps.orders.models import GatewayEvent, Order, OrderLine, Payment, Seat, Variant
-from apps.orders.services import checkout, payment, stock
+from apps.orders.models import GatewayEvent, LedgerEntry, Order, OrderLine, Payment, Seat, Variant
+from apps.orders.services import checkout, delivery, payment, stock
 from apps.orders.services.limits import Refusal, Wanted
 from apps.orders.services.stock import SoldOut
 from apps.orders.states import OrderState
 from apps.orders.tasks import settle_event, tend_payment
+from apps.snk.services import dispatch_terms
 from tests.conftest import make_product
 from tests.driver import Shop
 
@@ -281,3 +284,52 @@ def test_reservation_looks_at_the_index_only(keys: None) -> None:
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "seat_available" in plan
     assert "Sort" not in plan
+
+
+def test_a_unit_that_somebody_only_looks_at_is_not_sold_out(keys: None, at_once: Together) -> None:
+    """Whoever holds it may still let it go: a second look waits."""
+    make_product("canva", units=1, name="Canva")
+    (canva,) = variants_of("canva")
+    held = threading.Event()
+
+    def look() -> None:
+        with transaction.atomic():
+            Seat.objects.select_for_update().get()
+            held.set()
+            time.sleep(0.5)
+
+    def order() -> Any:
+        held.wait(10)
+        return placing(chat(1), canva)()
+
+    results = at_once([look, order])
+    assert isinstance(results[1], Order), results
+
+
+def test_two_who_record_the_same_delivery_earn_it_once(
+    keys: None, at_once: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_product("canva", units=1, name="Canva")
+    (canva,) = variants_of("canva")
+    row = invoiced(1, canva)
+    payment.confirm(row.pk, truth_of(row))
+    usual = delivery.post_delivered
+
+    def slow(order: Order, amount: int) -> None:
+        time.sleep(0.3)  # long enough for the other to come past a missing lock
+        usual(order, amount)
+
+    monkeypatch.setattr(delivery, "post_delivered", slow)
+    results = at_once([lambda: delivery.record_sent(row.order_id)] * 2)
+    assert results == [None, None]
+    earned = LedgerEntry.objects.filter(order_id=row.order_id, account="delivered")
+    assert [entry.amount for entry in earned] == [row.amount]
+
+
+def test_five_who_send_the_terms_at_once_send_one(keys: None, at_once: Together) -> None:
+    make_product("canva", units=1, name="Canva", terms="Jangan ganti kata sandi.")
+    (canva,) = variants_of("canva")
+    row = invoiced(1, canva)
+    payment.confirm(row.pk, truth_of(row))
+    results = at_once([lambda: dispatch_terms(order_id=row.order_id)] * 5)
+    assert sorted(results) == [0, 0, 0, 0, 1]

@@ -18,6 +18,7 @@ from apps.ops.drills.aftermath import OWNER, Aftermath
 from apps.ops.drills.copy import CopyFailed, ShopCopy
 from apps.ops.drills.crowd import PRODUCT, Crowd
 from apps.ops.drills.measures import all_within, at_least, at_most, exactly
+from apps.ops.drills.money import Money
 from apps.ops.drills.runner import Drill, Play
 from apps.ops.up import supervisor
 
@@ -70,6 +71,7 @@ class Chaos:
                 self._until_enough(crowd)
             finally:
                 crowd.end()
+            Money(self.play, self.shop).run()
             self._standby_takes_over()
             self._refuse_stale()
             self._settle_down(crowd)
@@ -319,7 +321,8 @@ def run(play: Play) -> None:
 DRILL = Drill(
     "chaos",
     "Whatever process dies, hangs or sleeps, while people buy: the shop serves again by itself, everything paid is "
-    "delivered once, no job is lost, and people are told.",
+    "delivered once, no job is lost, and people are told. Money is booked though the gateway was silent for a day or the "
+    "goods fail.",
     run,
     plants=planted.CHAOS,
 )

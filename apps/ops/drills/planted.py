@@ -41,6 +41,8 @@ CHAOS: Plants = {
     "generous": breaks("other goods", "same goods"),  # a buyer gets the goods of another one too
     "chatty": breaks("snk"),  # a buyer gets the terms again and again
     "untold": breaks("told"),  # the owner has blocked the bot
+    "closed": breaks("booked"),  # a payment is closed though nobody answered about it
+    "unheld": breaks("held"),  # the news that money is held is lost
 }
 FAILOVER: Plants = {
     "lost": breaks("stored", "handled", "answered"),  # one update in fifty is not stored
@@ -72,8 +74,14 @@ SQL = {
         CREATE TRIGGER lose_invoices BEFORE INSERT ON bot_outboundmessage FOR EACH ROW EXECUTE FUNCTION lose_invoices()""",
     "chaos.torn": "UPDATE base_lease SET epoch = epoch + 1 WHERE name = 'bot'",
     "chaos.twice": """
-        UPDATE orders_seat SET state = 'sold', line_id = (SELECT line_id FROM orders_seat WHERE state = 'sold' LIMIT 1)
+        UPDATE orders_seat SET state = 'sold', sold_at = now(), line_id = (SELECT line_id FROM orders_seat WHERE state = 'sold' LIMIT 1)
         WHERE id = (SELECT id FROM orders_seat WHERE state = 'available' LIMIT 1)""",
+    "chaos.closed": """
+        UPDATE orders_payment SET closed_at = now(), next_at = NULL WHERE received IS NULL AND state = 'expired'""",
+    "chaos.unheld": """
+        CREATE FUNCTION lose_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF NEW.task LIKE '%%.tell_held' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER lose_held BEFORE INSERT ON base_errand FOR EACH ROW EXECUTE FUNCTION lose_held()""",
     "chaos.left": """
         UPDATE bot_inboundupdate SET next_at = now() + interval '1 day'
         WHERE id = (SELECT id FROM bot_inboundupdate WHERE next_at IS NULL ORDER BY id LIMIT 1)""",

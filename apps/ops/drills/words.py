@@ -11,6 +11,8 @@ MEASURED = {
     "deadlock": "Pembelian berhasil setelah sesi database saling mengunci",
     "forgotten": "Pembelian berhasil walau ada transaksi yang terlupakan",
     "jobs": "Pekerjaan yang lewat selama gangguan",
+    "booked": "Uang yang baru diberitakan gateway setelah sehari tetap tercatat",
+    "held": "Uang tercatat dan pembeli dikabari walau barang gagal disiapkan",
     "standby": "Server kedua mengambil alih",
     "standby serves": "… dan pembeli langsung dilayani",
     "one leader": "Hanya satu yang memimpin",
