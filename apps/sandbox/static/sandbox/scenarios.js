@@ -19,8 +19,8 @@ export const SCENARIOS = [
     steps: [["stock", "canva", 1], ["buyer", "A"], ["buyer", "B"], ["say", "B", "/start"], ["press", "B", "Semua produk"], ["press", "B", "Canva Pro"], ["press", "B", "Beli sekarang"], ...WALK("A", "Canva Pro"), ["press", "B", "QRIS"], ["see", "B", "barusan habis"], ["pay", "A"], ["see", "A", "Ini barangnya"], ["press", "B", "Kabari saya"], ["stock", "canva", 1], ["see", "B", "ada lagi"]],
   },
   {
-    id: "late-payment", title: "Bayar telat", about: "Uang masuk setelah pesanan ditutup: tidak hilang, penjual mengecek.",
-    steps: [["stock", "spotify", 20], ["buyer", "A"], ...WALK("A", "Spotify Premium"), ["clock", 16], ["see", "A", "belum dibayar sampai batas waktu"], ["pay", "A"], ["see", "A", "sudah kami terima dan aman"]],
+    id: "late-payment", title: "Bayar telat", about: "Uang masuk setelah pesanan ditutup: stok masih ada, jadi barangnya tetap dikirim.",
+    steps: [["stock", "spotify", 20], ["buyer", "A"], ...WALK("A", "Spotify Premium"), ["clock", 16], ["see", "A", "belum dibayar sampai batas waktu"], ["pay", "A"], ["see", "A", "masuk setelah batas waktu"], ["see", "A", "Ini barangnya"]],
   },
   {
     id: "webhook-lost", title: "Webhook hilang", about: "Kabar dari gateway tidak pernah datang: tombol Cek pembayaran tetap menemukannya.",
