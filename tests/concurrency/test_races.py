@@ -306,22 +306,26 @@ def test_a_unit_that_somebody_only_looks_at_is_not_sold_out(keys: None, at_once:
     assert isinstance(results[1], Order), results
 
 
-def test_two_who_record_the_same_delivery_earn_it_once(
-    keys: None, at_once: Together, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_delivery_waits_for_whoever_has_the_order(keys: None, at_once: Together) -> None:
+    """Who takes the order first and then its lines never meets one who took the lines first."""
     make_product("canva", units=1, name="Canva")
     (canva,) = variants_of("canva")
     row = invoiced(1, canva)
     payment.confirm(row.pk, truth_of(row))
-    usual = delivery.post_delivered
+    held = threading.Event()
 
-    def slow(order: Order, amount: int) -> None:
-        time.sleep(0.3)  # long enough for the other to come past a missing lock
-        usual(order, amount)
+    def hand() -> None:
+        with transaction.atomic():
+            Order.objects.select_for_update().get(pk=row.order_id)
+            held.set()
+            time.sleep(0.5)
+            list(OrderLine.objects.select_for_update().filter(order_id=row.order_id))
 
-    monkeypatch.setattr(delivery, "post_delivered", slow)
-    results = at_once([lambda: delivery.record_sent(row.order_id)] * 2)
-    assert results == [None, None]
+    def record() -> None:
+        held.wait(10)
+        delivery.record_sent(row.order_id)
+
+    assert at_once([hand, record]) == [None, None]
     earned = LedgerEntry.objects.filter(order_id=row.order_id, account="delivered")
     assert [entry.amount for entry in earned] == [row.amount]
 
