@@ -24,13 +24,18 @@ def task(function: Task) -> Task:
     return function
 
 
-def task_named(name: str) -> Callable[..., Any]:
-    """The registered task of this dotted name. Raises NotATask; nothing is imported because a row says so."""
+def load_tasks() -> None:
+    """Every room's tasks are registered. The cluster calls it before it forks, so that its processes share them."""
     global _loaded
     if not _loaded:
         for module in settings.TASK_MODULES:
             import_module(module)
         _loaded = True
+
+
+def task_named(name: str) -> Callable[..., Any]:
+    """The registered task of this dotted name. Raises NotATask; nothing is imported because a row says so."""
+    load_tasks()
     try:
         return _registered[name]
     except KeyError:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from apps.base.queue.cluster import StrictCluster
+from apps.base.queue.registered import load_tasks
 from apps.base.warm import loaded, warm_up
 
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         for module in settings.WORKER_PRELOAD:  # before the fork, so that the workers share it
             import_module(module)
         warm_up()
+        load_tasks()
         loaded()
         cluster = StrictCluster()
         cluster.start()
