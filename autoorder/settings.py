@@ -188,7 +188,7 @@ TASK_MODULES = [
     "apps.base.errands", "apps.base.queue.cluster", "apps.bot.inbox", "apps.orders.tasks", "apps.snk.tasks", "apps.ops.routines",
     "apps.ops.alerts",
 ]  # fmt: skip
-WORKER_PRELOAD = ["apps.orders.tasks", "apps.orders.gateways.pakasir", "apps.snk.tasks", "apps.ops.alerts"]
+WORKER_PRELOAD = ["apps.orders.gateways.pakasir"]  # beside the tasks
 
 CLOCK_MAY_SHIFT = SANDBOX or env.bool("AUTOORDER_TESTS", default=False)
 DROP_BELLS = env.bool("AUTOORDER_DROP_BELLS", default=False)

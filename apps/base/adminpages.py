@@ -12,10 +12,10 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
-UPLOAD_BYTES = 20_000_000
-
+from apps.base.uploads import LIST_BYTES
 
 COUNTED = 10_000  # rows; a longer list says so many, and its pages end there: filter or search to find older ones
+FOUND = 1000  # rows that one search shows at the most
 
 
 class BoundedPaginator(Paginator):
@@ -51,9 +51,6 @@ class BoundedList:
             rows = queryset.model._default_manager.filter(**{f"{field}__in": {term, term.upper()}})
             found |= set(rows.values_list("pk", flat=True)[:FOUND])
         return queryset.filter(pk__in=found), False
-
-
-FOUND = 1000  # rows that one search shows at the most
 
 
 class ReadOnlyAdmin(BoundedList, ModelAdmin):
@@ -99,7 +96,7 @@ def sent_bytes(request: HttpRequest) -> bytes:
     upload: Any = request.FILES.get("file")
     if upload is None:
         return request.POST.get("text", "").encode()
-    return upload.read(UPLOAD_BYTES + 1)  # one byte more than is taken: whoever reads it says so
+    return upload.read(LIST_BYTES + 1)  # one byte more than is taken: whoever reads it says so
 
 
 def actor_of(request: HttpRequest) -> str:

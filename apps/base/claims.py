@@ -94,8 +94,6 @@ def release(row: Claimable, again: datetime | None) -> None:
 def _end(row: Claimable, **values: Any) -> bool:
     """Write how a claim ended; False when it is no longer the caller's."""
     mine = type(row)._default_manager.filter(pk=row.pk, claimed_until=row.claimed_until)
-    if row.claimed_until is None:
-        mine = type(row)._default_manager.filter(pk=row.pk, claimed_until__isnull=True)
     return bool(mine.update(claimed_until=None, **values))
 
 

@@ -6,7 +6,6 @@ Standard library only: logging is set up before Django.
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -59,14 +58,6 @@ def parts_of(name: str, value: str) -> list[str]:
     if name in ("ALERT_WEBHOOK_URL", "HEARTBEAT_URL"):
         found += [address.path, address.query]
     return found
-
-
-def learn_environment(values: Mapping[str, str] | None = None) -> None:
-    """Every secret of the environment, and of `.env` when it has been read into it."""
-    values = os.environ if values is None else values
-    for name in SECRETS:
-        if value := values.get(name):
-            learn(name, value)
 
 
 def redact(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 
+LIST_BYTES = 20_000_000  # bytes of one list of products or stock
 MOST = 25_000_000  # bytes of all files of one request; each page says its own, smaller bound in words
 
 

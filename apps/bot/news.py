@@ -54,7 +54,7 @@ def tell_sellers(incident: Incident, occasion: str) -> None:
     if incident.text not in OF_THE_SALE or occasion == "reminder":
         return
     people = [chat for chat in now_at(settings.SELLER_CHAT_IDS) if chat not in who_hears(incident)]
-    about = f"incident:{incident.pk.hex}:sale:{occasion}"
+    about = f"{incident_mark(incident)}sale:{occasion}"
     tell_once(people, about, lambda language: Screen(incident_screen(incident, occasion, language).text))
 
 

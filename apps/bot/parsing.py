@@ -80,10 +80,10 @@ def _message(update_id: int, message: Part) -> Incoming:
     media = next((name for name in MEDIA if message.get(name)), "")
     text = _words(message, "text", TEXT_CHARS) or _words(message, "caption", TEXT_CHARS)
     said = bool(media) or isinstance(message.get("text"), str)
-    moved = {name: message[name] for name in ("migrate_to_chat_id",) if isinstance(message.get(name), int)}
+    moved_to = message.get("migrate_to_chat_id")
     return Incoming(
         update_id, "message" if said else "service", text=text, media=media, message_id=_number(message, "message_id"),
-        album=_words(message, "media_group_id", 40), moved_to=moved.get("migrate_to_chat_id", 0),
+        album=_words(message, "media_group_id", 40), moved_to=moved_to if isinstance(moved_to, int) else 0,
         **_people(message, message),
     )  # fmt: skip
 

@@ -50,10 +50,14 @@ def check_books(routine: Routine) -> datetime:
         if not isinstance(error.__cause__, QueryCanceled):
             raise
         keep_incident(f"{key}.slow", "books_slow", name=invariant.name)
-        return shop_now() + (EVERY if turn + 1 == len(truths) else NEXT)
-    resolve_incident(f"{key}.slow")
+    else:
+        resolve_incident(f"{key}.slow")
+        _tell(invariant, key, first)
+    return shop_now() + (EVERY if turn + 1 == len(truths) else NEXT)
+
+
+def _tell(invariant: Invariant, key: str, first: list[str]) -> None:
     if first:
         raise_incident(key, "books_wrong", name=invariant.name, page=page_of(invariant.name), first=", ".join(first))
     else:
         resolve_incident(key)
-    return shop_now() + (EVERY if turn + 1 == len(truths) else NEXT)

@@ -29,10 +29,15 @@ class Page:
     has_next: bool
 
 
-def page_of(rows: QuerySet[Any], number: int) -> Page:
+def page_of(rows: QuerySet[Any] | Sequence[Any], number: int, size: int = PAGE) -> Page:
     number = max(0, min(number, 10_000))
-    found = list(rows[number * PAGE : (number + 1) * PAGE + 1])
-    return Page(found[:PAGE], number, len(found) > PAGE)
+    found = list(rows[number * size : (number + 1) * size + 1])
+    return Page(found[:size], number, len(found) > size)
+
+
+def page_within(rows: Sequence[Any], number: int, size: int = PAGE) -> Page:
+    """The same of a list that is known whole: a page after its end is its last."""
+    return page_of(rows, min(number, (len(rows) - 1) // size), size)
 
 
 def shelf() -> QuerySet[Product]:

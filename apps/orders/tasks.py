@@ -59,9 +59,7 @@ def _listen(row: Payment) -> datetime | timedelta | None:
     asked = ask(row)
     if asked.answer is Answer.SETTLED:
         return None
-    if asked.answer is Answer.CROWDED:
-        return timedelta(seconds=asked.wait)
-    if asked.answer is Answer.TOO_SOON:
+    if asked.answer in (Answer.TOO_SOON, Answer.CROWDED):
         return timedelta(seconds=asked.wait)
     now = shop_now()
     if not is_over(row, now):
@@ -257,7 +255,7 @@ def tell_changed(line_id: str) -> None:
 @task
 def changed_failed(about: str) -> None:
     """Rung by the sender: the new text of a shared account cannot be brought."""
-    holders.note_untold(UUID(about.partition(":")[2]))
+    holders.note_untold(_key_in(about))
 
 
 def clock_stepped(by: timedelta) -> None:
@@ -283,29 +281,34 @@ def tell_back_in_stock(variant_id: str) -> None:
     alerts.tell(int(variant_id))
 
 
+def _key_in(about: str) -> UUID:
+    """The row that a message is about: its mark is a word, a colon, and the key."""
+    return UUID(about.partition(":")[2])
+
+
 @task
 def goods_sent(about: str) -> None:
     """Rung by the sender: the goods of an order arrived."""
-    delivery.record_sent(UUID(about.partition(":")[2]))
+    delivery.record_sent(_key_in(about))
 
 
 @task
 def goods_failed(about: str) -> None:
     """Rung by the sender: they cannot be brought."""
-    delivery.record_failed(UUID(about.partition(":")[2]))
+    delivery.record_failed(_key_in(about))
 
 
 @task
 def made_sent(about: str) -> None:
     """The goods of a line made by hand arrived."""
-    line = OrderLine.objects.get(pk=UUID(about.partition(":")[2]))
+    line = OrderLine.objects.get(pk=_key_in(about))
     delivery.record_sent(line.order_id, line.pk)
 
 
 @task
 def made_failed(about: str) -> None:
     """They cannot be brought."""
-    line = OrderLine.objects.get(pk=UUID(about.partition(":")[2]))
+    line = OrderLine.objects.get(pk=_key_in(about))
     delivery.record_failed(line.order_id, line.pk)
 
 

@@ -41,15 +41,13 @@ def pack(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
     method = "sendMessage" if message.method == "sendPhoto" else message.method
     payload.pop("photo", None)
     whole = message.kind in outbox.REPEATED  # not a letter of it is left out
-    if message.plainness == 1 and not (whole and units(text) > TEXT):
-        field, most = ("caption", CAPTION) if method == "editMessageCaption" else ("text", TEXT)
-        return method, as_params({**payload, field: cut(text, most) or "–"})
-    keep = {k: v for k, v in payload.items() if k in ("chat_id", "message_id")}
-    if whole:
-        keep.pop("message_id", None)
-        return "sendDocument", as_params(keep) | {"document": file_of(text.encode(), DOCUMENT_NAME)}
+    if whole and (message.plainness == PLAINEST or units(text) > TEXT):
+        document = file_of(text.encode(), DOCUMENT_NAME)
+        return "sendDocument", as_params({"chat_id": payload["chat_id"]}) | {"document": document}
+    if message.plainness == PLAINEST:
+        payload = {k: v for k, v in payload.items() if k in ("chat_id", "message_id")}
     field, most = ("caption", CAPTION) if method == "editMessageCaption" else ("text", TEXT)
-    return method, as_params({**keep, field: cut(text, most) or "–"})
+    return method, as_params({**payload, field: cut(text, most) or "–"})
 
 
 def _with_files(message: OutboundMessage, payload: dict[str, Any]) -> dict[str, Any]:

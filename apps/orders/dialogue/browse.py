@@ -9,7 +9,7 @@ from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.bot.templatetags.shop import rupiah
 from apps.orders import selectors
-from apps.orders.dialogue.home import home_button, home_screen, lost, turn_row
+from apps.orders.dialogue.home import home_button, home_screen, in_pairs, lost, turn_row
 from apps.orders.models import Category, Product, Variant
 from apps.orders.selectors import Page
 from apps.orders.services import alerts, hours
@@ -64,7 +64,7 @@ def _results(talk: Talk, text: str, number: int) -> Reply:
 def _list(talk: Talk, text: str, page: Page, here: str) -> Reply:
     with translation.override(talk.chat.language):
         rows = [[Button(_product_label(product), f"p:{product.pk}")] for product in page.items]
-        rows.append(turn_row(page.number, has_next=page.has_next, here=here))
+        rows.append(turn_row(page, here=here))
         rows.append([home_button(), Button(_("Cari"), "find")])
     return Reply(screen=Screen(text, rows), state="")
 
@@ -133,12 +133,9 @@ def product_screen(
 def _variant_rows(talk: Talk, variants: list[Variant], chosen: Variant, quantity: int) -> list[list[Button]]:
     """The variants in pairs, a page at a time: the one asked for (third word of the button), else that of the chosen."""
     place = next((n for n, v in enumerate(variants) if v.pk == chosen.pk), 0)
-    number = max(0, min(talk.number(2, place // VARIANTS), (len(variants) - 1) // VARIANTS))
-    page = variants[number * VARIANTS : (number + 1) * VARIANTS]
-    chips = [Button(_chip(v, chosen), f"v:{v.pk}:{quantity}") for v in page]
-    rows = [chips[i : i + 2] for i in range(0, len(chips), 2)]
-    has_next = (number + 1) * VARIANTS < len(variants)
-    return [*rows, turn_row(number, has_next=has_next, here=f"v:{chosen.pk}:{quantity}:%d")]
+    page = selectors.page_within(variants, talk.number(2, place // VARIANTS), VARIANTS)
+    chips = [Button(_chip(v, chosen), f"v:{v.pk}:{quantity}") for v in page.items]
+    return [*in_pairs(chips), turn_row(page, here=f"v:{chosen.pk}:{quantity}:%d")]
 
 
 def _chip(variant: Variant, chosen: Variant) -> str:

@@ -9,7 +9,6 @@ from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button, turn_row
-from apps.orders.selectors import PAGE
 from apps.orders.services import cart as carts
 
 
@@ -32,22 +31,22 @@ def show_cart(talk: Talk) -> Reply:
 def _cart(talk: Talk, number: int, *, said: str = "") -> Reply:
     """One page of what is in the cart; the text names all of it."""
     items = selectors.cart_of(talk.chat)
-    number = max(0, min(number, (len(items) - 1) // PAGE))
+    page = selectors.page_within(items, number)
     total = sum(item.variant.price * item.quantity for item in items)
     with translation.override(talk.chat.language):
         rows: list[list[Button]] = []
-        for item in items[number * PAGE : (number + 1) * PAGE]:
+        for item in page.items:
             here = f"cartq:{item.pk.hex}"
             rows.append([Button(item.variant.full_name, f"p:{item.variant.product_id}")])
             rows.append(
                 [
-                    Button("−", f"{here}:{item.quantity - 1}:{number}"),
+                    Button("−", f"{here}:{item.quantity - 1}:{page.number}"),
                     Button(str(item.quantity), "noop"),
-                    Button("+", f"{here}:{item.quantity + 1}:{number}"),
-                    Button("✕", f"{here}:0:{number}"),
+                    Button("+", f"{here}:{item.quantity + 1}:{page.number}"),
+                    Button("✕", f"{here}:0:{page.number}"),
                 ]
             )
-        rows.append(turn_row(number, has_next=(number + 1) * PAGE < len(items), here="cart:%d"))
+        rows.append(turn_row(page, here="cart:%d"))
         if items:
             rows.append([Button(_("Bayar semua"), "checkout"), Button(_("Kosongkan"), "cartx")])
         rows.append([Button(_("Lihat produk"), "all:0"), home_button()])

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from apps.bot.screens import Button, Reply, Screen
 from apps.bot.talk import Talk, toast
 from apps.orders import selectors
+from apps.orders.selectors import Page
 from apps.orders.services import front
 
 SHOWN = 20  # categories in the menu; more are behind a button
@@ -21,7 +22,7 @@ def rows_of_home(talk: Talk) -> list[list[Button]]:
         found = [Button(str(category), f"cat:{category.pk}:0") for category in shown]
         if len(shown) < len(every):
             found.append(Button(_("Kategori lain (%d) ›") % (len(every) - len(shown)), "cats:1"))
-        rows = [found[i : i + 2] for i in range(0, len(found), 2)]
+        rows = in_pairs(found)
         rows.append([Button(_("Semua produk"), "all:0"), Button(_("Cari"), "find")])
         rows.append([Button(_("Keranjang"), "cart"), Button(_("Pesanan saya"), "mine:0"), Button(_("Bantuan"), "help")])
     if (
@@ -35,20 +36,21 @@ def rows_of_home(talk: Talk) -> list[list[Button]]:
 
 def more_categories(talk: Talk) -> Reply:
     """The pages of categories that the menu has no room for."""
-    every, number = selectors.categories(), max(0, talk.number(0))
-    page = every[number * (SHOWN - 1) : (number + 1) * (SHOWN - 1)]
+    page = selectors.page_of(selectors.categories(), talk.number(0), SHOWN - 1)
     with translation.override(talk.chat.language):
-        found = [Button(str(category), f"cat:{category.pk}:0") for category in page]
-        rows = [found[i : i + 2] for i in range(0, len(found), 2)]
-        rows.append(turn_row(number, has_next=(number + 1) * (SHOWN - 1) < len(every), here="cats:%d"))
-        rows.append([home_button()])
+        found = [Button(str(category), f"cat:{category.pk}:0") for category in page.items]
+        rows = [*in_pairs(found), turn_row(page, here="cats:%d"), [home_button()]]
     return Reply(screen=Screen(talk.say("categories"), rows), state="")
 
 
-def turn_row(number: int, *, has_next: bool, here: str) -> list[Button]:
+def in_pairs(buttons: list[Button]) -> list[list[Button]]:
+    return [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
+
+
+def turn_row(page: Page, *, here: str) -> list[Button]:
     """To the pages before and after; `here` leads to page `%d`. In the language in force."""
-    turn = [Button(_("‹ Sebelumnya"), here % (number - 1))] if number > 0 else []
-    return [*turn, Button(_("Berikutnya ›"), here % (number + 1))] if has_next else turn
+    turn = [Button(_("‹ Sebelumnya"), here % (page.number - 1))] if page.number > 0 else []
+    return [*turn, Button(_("Berikutnya ›"), here % (page.number + 1))] if page.has_next else turn
 
 
 def home_button() -> Button:

@@ -22,7 +22,7 @@ def orders(talk: Talk) -> Reply:
     page = selectors.orders_of(talk.chat, talk.number(0))
     with translation.override(talk.chat.language):
         rows = [[Button(f"{o.number} · {first_line(o)} · {state_label(o)}", f"order:{o.number}")] for o in page.items]
-        rows += [turn_row(page.number, has_next=page.has_next, here="mine:%d"), [home_button()]]
+        rows += [turn_row(page, here="mine:%d"), [home_button()]]
     return Reply(screen=Screen(talk.say("orders", page=page), rows), state="")
 
 

@@ -16,13 +16,32 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 from apps.base.bounded_child import UNREADABLE, run_child
 from apps.base.folding import alike, is_empty
 from apps.base.named_locks import StillBusy
+from apps.base.uploads import LIST_BYTES
 from apps.base.words import said
 
-FILE_BYTES = 20_000_000
 ROWS = 50_000
 FORMULA = ("=", "+", "-", "@", "\t", "\0")  # how a formula begins (CWE-1236)
 EDGES = " \t\n\r\v\f\xa0\u200b\u200e\u200f\u2060\ufeff"
 SHOWN = 10  # problems named before the rest is only counted
+ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
+SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{1,3}")
+SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
+WRONG: dict[str, Callable[..., str]] = {  # what a workbook may hold that cannot be taken as it stands
+    "sheet": lambda **where: said(
+        "the sheet '%(sheet)s' has data too (%(cell)s): leave one sheet in the file, or import them one by one", **where
+    ),
+    "hidden sheet": lambda **where: said("the sheet '%(sheet)s' is hidden: show it or take it out", **where),
+    "hidden row": lambda **where: said("row %(row)d is hidden: show it or delete it", **where),
+    "hidden column": lambda **where: said("column %(column)s is hidden: show it or delete it", **where),
+    "merged": lambda **where: said("%(cell)s are merged: separate them, so that each row is complete", **where),
+    "formula": lambda **where: said(
+        "cell %(cell)s: the formula has no value; open the file in the spreadsheet, save it, and try again", **where
+    ),
+    "error": lambda **where: said("cell %(cell)s: '%(text)s' is an error of the spreadsheet", **where),
+    "changed": lambda **where: said(
+        "cell %(cell)s: the spreadsheet made '%(text)s' of it; format the column as text and type it again", **where
+    ),
+}
 
 
 class BadFile(Exception):
@@ -62,13 +81,13 @@ class Row:
 
 
 def _refuse_large(raw: bytes) -> None:
-    if len(raw) > FILE_BYTES:
+    if len(raw) > LIST_BYTES:
         raise BadFile(
             [
                 said(
                     "the file has %(size)s MB; at most %(most)s MB are taken at once",
                     size=len(raw) // 10**6,
-                    most=FILE_BYTES // 10**6,
+                    most=LIST_BYTES // 10**6,
                 )
             ]
         )
@@ -226,24 +245,3 @@ def _xlsx(raw: bytes) -> Iterator[tuple[int, list[str]]]:
     if found["problems"]:
         raise BadFile([WRONG[kind](**where) for kind, where in found["problems"]])
     yield from ((n, cells) for n, cells in found["rows"])
-
-
-ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
-SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{1,3}")
-SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
-WRONG: dict[str, Callable[..., str]] = {  # what a workbook may hold that cannot be taken as it stands
-    "sheet": lambda **where: said(
-        "the sheet '%(sheet)s' has data too (%(cell)s): leave one sheet in the file, or import them one by one", **where
-    ),
-    "hidden sheet": lambda **where: said("the sheet '%(sheet)s' is hidden: show it or take it out", **where),
-    "hidden row": lambda **where: said("row %(row)d is hidden: show it or delete it", **where),
-    "hidden column": lambda **where: said("column %(column)s is hidden: show it or delete it", **where),
-    "merged": lambda **where: said("%(cell)s are merged: separate them, so that each row is complete", **where),
-    "formula": lambda **where: said(
-        "cell %(cell)s: the formula has no value; open the file in the spreadsheet, save it, and try again", **where
-    ),
-    "error": lambda **where: said("cell %(cell)s: '%(text)s' is an error of the spreadsheet", **where),
-    "changed": lambda **where: said(
-        "cell %(cell)s: the spreadsheet made '%(text)s' of it; format the column as text and type it again", **where
-    ),
-}

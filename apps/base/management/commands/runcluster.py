@@ -19,10 +19,10 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `prepare` checks; loading every page would cost memory here
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for module in settings.WORKER_PRELOAD:  # before the fork, so that the workers share it
+        load_tasks()  # before the fork, so that the workers share it
+        for module in settings.WORKER_PRELOAD:
             import_module(module)
         warm_up()
-        load_tasks()
         loaded()
         cluster = StrictCluster()
         cluster.start()
