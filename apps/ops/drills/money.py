@@ -23,6 +23,9 @@ SHIFT = """
 INSERT INTO base_clockoffset (id, ahead) VALUES (1, make_interval(hours => %s))
 ON CONFLICT (id) DO UPDATE SET ahead = base_clockoffset.ahead + EXCLUDED.ahead"""
 UNBOOKED = "SELECT count(*) FROM orders_payment WHERE reference = ANY(%s) AND confirmed_at IS NULL"
+UNASKED = """
+SELECT count(*) FROM orders_payment
+WHERE (asked_at IS NULL OR asked_at < created_at + %s::interval) AND reference = ANY(%s)"""
 SPOIL_UNITS = """
 UPDATE orders_stockunit SET content = '\\x00' WHERE id IN (
   SELECT s.unit_id FROM orders_seat s JOIN orders_orderline l ON l.id = s.line_id JOIN orders_order o ON o.id = l.order_id
@@ -59,7 +62,7 @@ class Money:
             self.shop.insist("pay", order_id=number)
         self._pass(SILENT)
         with suppress(CopyFailed):
-            self.shop.wait(self._asked_in_vain, "questions without an answer", PATIENCE)
+            self.shop.wait(lambda: self._asked_in_vain(numbers), "questions without an answer", PATIENCE)
         if self.play.planted("closed"):
             planted.plant(self.shop, "chaos.closed")
         self.shop.insist("faults", gateway_down=False, webhook_lost=False)
@@ -78,9 +81,10 @@ class Money:
         self.shop.insist("faults", clock_ahead=ahead)
         self.shop.sql(SHIFT, hours)
 
-    def _asked_in_vain(self) -> bool:
-        found = "SELECT count(*) FROM base_incident WHERE key LIKE 'unanswered.%%' AND state = 'open'"
-        return bool(self.shop.sql(found)[0][0])
+    def _asked_in_vain(self, numbers: list[str]) -> bool:
+        """Whether each of them was asked about again after the silence began to be long."""
+        unasked: int = self.shop.sql(UNASKED, f"{SILENT} hours", numbers)[0][0]
+        return not unasked
 
     def _unbooked(self, numbers: list[str]) -> int:
         count: int = self.shop.sql(UNBOOKED, numbers)[0][0]

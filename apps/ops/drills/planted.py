@@ -77,7 +77,7 @@ SQL = {
         UPDATE orders_seat SET state = 'sold', sold_at = now(), line_id = (SELECT line_id FROM orders_seat WHERE state = 'sold' LIMIT 1)
         WHERE id = (SELECT id FROM orders_seat WHERE state = 'available' LIMIT 1)""",
     "chaos.closed": """
-        UPDATE orders_payment SET closed_at = now(), next_at = NULL WHERE received IS NULL AND state = 'expired'""",
+        UPDATE orders_payment SET closed_at = now(), next_at = NULL WHERE received IS NULL AND state IN ('pending', 'expired')""",
     "chaos.unheld": """
         CREATE FUNCTION lose_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
           IF NEW.task LIKE '%%.tell_held' THEN RETURN NULL; END IF; RETURN NEW; END $$;
