@@ -8,7 +8,7 @@ from typing import Any, Never
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
-from apps.base.crypto import open_sealed, seal
+from apps.base.crypto import CannotOpen, open_sealed, seal
 from apps.base.folding import tidy
 
 
@@ -114,6 +114,17 @@ class EncryptedField(models.Field):
 
     def value_to_string(self, obj: models.Model) -> Never:
         raise TypeError("encrypted fields are not serialised in clear")
+
+
+DAMAGED = "(rusak, tidak terbaca)"
+
+
+def shown(row: models.Model, name: str) -> Any:
+    """An encrypted value for people to read, or DAMAGED: one bad row does not hide the others of a list or an export."""
+    try:
+        return getattr(row, name)
+    except CannotOpen:
+        return DAMAGED
 
 
 class EncryptedTextField(EncryptedField):

@@ -11,7 +11,7 @@ from django.db.models import Q
 from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.clock import ShopNow
 from apps.base.crypto import lookup_hash
-from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField
+from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField, shown
 from apps.base.ids import uuid7
 from apps.bot.updates import Incoming
 
@@ -51,7 +51,7 @@ class Chat(models.Model):
         verbose_name_plural = "obrolan"
 
     def __str__(self) -> str:
-        return f"{self.name or '?'} ({self.telegram_id})"
+        return f"{shown(self, 'name') or '?'} ({shown(self, 'telegram_id')})"
 
 
 class ChatSession(models.Model):

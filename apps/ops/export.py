@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ from django.db.models import QuerySet
 from apps.base import audit
 from apps.base.audit import AuditRow
 from apps.base.clock import shop_now
+from apps.base.fields import DAMAGED, shown
 from apps.base.stored import StoredSetting
 from apps.bot.models import Chat
 from apps.bot.synthetic import without_synthetic
@@ -57,14 +59,15 @@ Watch = Callable[[Iterable[Any], str], Iterator[Any]]
 
 
 def export_shop(target: Path, *, actor: str, watch: Watch) -> dict[str, int]:
-    """Write the zip (mode 0600; under its final name only when it is whole). Returns rows written by table.
+    """Write the zip (mode 0600; under its final name only when it is whole). Returns rows written by table, and under
+    `damaged` how many values did not open: DAMAGED stands for them, and no stock file or made file holds them.
 
     All tables show one moment, though the shop goes on selling.
 
     `watch` wraps each table's rows to show progress. Raises OSError.
     """
     part = target.with_name(target.name + ".part")
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with (
@@ -73,10 +76,10 @@ def export_shop(target: Path, *, actor: str, watch: Watch) -> dict[str, int]:
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
             for name, (columns, rows) in TABLES.items():
-                counts[name] = _write_table(archive, name, columns, watch(rows(), name))
+                _write_table(archive, name, columns, watch(rows(), name), counts)
             commands = _write_stock(archive, watch)
             counts["stock files"] = len(commands)
-            counts["files made"] = _write_made(archive, watch)
+            _write_made(archive, watch, counts)
             counts["pictures"] = _write_pictures(archive, watch)
             values = {row.name: row.value for row in StoredSetting.objects.order_by("name")}
             archive.writestr("settings.json", json.dumps(values, indent=1, ensure_ascii=False))
@@ -111,15 +114,16 @@ def guarded(value: Any) -> str:
     return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
 
 
-def _write_table(archive: zipfile.ZipFile, name: str, columns: list[str], rows: Iterable[list[Any]]) -> int:
-    count = 0
+def _write_table(
+    archive: zipfile.ZipFile, name: str, columns: list[str], rows: Iterable[list[Any]], counts: Counter[str]
+) -> None:
     with archive.open(f"{name}.csv", "w", force_zip64=True) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(columns)
         for row in rows:
             writer.writerow([guarded(value) for value in row])
-            count += 1
-    return count
+            counts[name] += 1
+            counts["damaged"] += row.count(DAMAGED)
 
 
 def _each(rows: QuerySet[Any]) -> Iterator[Any]:
@@ -159,7 +163,7 @@ def _contents() -> Rows:
         .order_by("id")
     )
     for unit in _each(bare):
-        yield [unit.variant.product.code, unit.variant.name, unit.content, unit.added_at, unit.withdrawn_at]
+        yield [unit.variant.product.code, unit.variant.name, shown(unit, "content"), unit.added_at, unit.withdrawn_at]
 
 
 def _terms_sent() -> Rows:
@@ -172,20 +176,29 @@ def _seats() -> Rows:
     rows = Seat.objects.select_related("unit", "variant__product", "line__order").order_by("variant_id", "sequence")
     for s in _each(rows):
         number = s.line.order.number if s.line else ""
-        yield [s.variant.product.code, s.variant.name, s.unit.content, s.number, s.label, s.state, number,
+        yield [s.variant.product.code, s.variant.name, shown(s.unit, "content"), s.number, shown(s, "label"), s.state, number,
                s.unit.added_at, s.sold_at, stock_file(s.variant)]  # fmt: skip
 
 
 def _customers() -> Rows:
     for c in _each(without_synthetic(Chat.objects.order_by("id"), "")):
-        yield [c.telegram_id, c.name, 0, c.username, c.language, c.kind, c.first_seen_at, c.blocked_at]
+        yield [
+            shown(c, "telegram_id"),
+            shown(c, "name"),
+            0,
+            shown(c, "username"),
+            c.language,
+            c.kind,
+            c.first_seen_at,
+            c.blocked_at,
+        ]
 
 
 def _orders() -> Rows:
     for o in _each(without_synthetic(Order.objects.select_related("buyer").order_by("id"), "buyer")):
         yield [
             o.number,
-            o.buyer.telegram_id,
+            shown(o.buyer, "telegram_id"),
             o.state,
             o.total,
             o.review,
@@ -200,9 +213,11 @@ def _lines() -> Rows:
     every = OrderLine.objects.select_related("order", "product", "variant", "renews__order").order_by("id")
     rows = real_products(every, "product__code")
     for n in _each(rows):
-        answers = json.dumps(n.answers, ensure_ascii=False) if n.answers else ""
-        yield [n.order.number, n.product.code, n.variant.name, n.name, n.price, n.quantity, n.state, answers, n.made_text,
-               n.promised_at, n.sent_at, n.ends_at, n.ended_at, n.renews.order.number if n.renews else "", n.refund_to,
+        answers = shown(n, "answers")
+        if answers != DAMAGED:
+            answers = json.dumps(answers, ensure_ascii=False) if answers else ""
+        yield [n.order.number, n.product.code, n.variant.name, n.name, n.price, n.quantity, n.state, answers, shown(n, "made_text"),
+               n.promised_at, n.sent_at, n.ends_at, n.ended_at, n.renews.order.number if n.renews else "", shown(n, "refund_to"),
                n.refunded_at]  # fmt: skip
 
 
@@ -301,22 +316,24 @@ def _unsold(variant: Variant) -> Iterator[str]:
     for unit in _each(units.distinct().prefetch_related("seats").order_by("id")):
         seats = sorted(unit.seats.all(), key=lambda seat: seat.number)
         free = [seat for seat in seats if seat.state == SeatState.AVAILABLE]
-        labels = [seat.label for seat in free if seat.label]
+        content, labels = shown(unit, "content"), [label for seat in free if (label := shown(seat, "label"))]
+        if DAMAGED in (content, *labels):
+            continue  # nobody could use it
         if not labels and len(free) < len(seats):
             labels = [f"Slot {seat.number}" for seat in free]
-        yield "\n".join([unit.content, *labels])
+        yield "\n".join([content, *labels])
 
 
-def _write_made(archive: zipfile.ZipFile, watch: Watch) -> int:
-    count = 0
+def _write_made(archive: zipfile.ZipFile, watch: Watch, counts: Counter[str]) -> None:
     made = OrderLine.objects.filter(made_file__isnull=False).select_related("order").order_by("id")
     for line in watch(_each(made), "files made"):
-        archive.writestr(
-            f"made/{line.order.number}-{line.pk.hex[-6:]}-{Path(line.made_file_name or 'barang').name}",
-            bytes(line.made_file),
-        )
-        count += 1
-    return count
+        content = shown(line, "made_file")
+        if content == DAMAGED:
+            counts["damaged"] += 1
+            continue
+        name = f"made/{line.order.number}-{line.pk.hex[-6:]}-{Path(line.made_file_name or 'barang').name}"
+        archive.writestr(name, bytes(content))
+        counts["files made"] += 1
 
 
 def _write_pictures(archive: zipfile.ZipFile, watch: Watch) -> int:

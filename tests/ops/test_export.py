@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.base.fields import DAMAGED
 from apps.orders.importing.products import import_products
 from apps.orders.importing.stock import parse_units
 from apps.orders.models import Product, Seat, Variant
 from apps.orders.services.stock import NewUnit, add_units, withdraw_unit
-from tests.conftest import make_product
+from tests.conftest import make_product, spoil_everything
 from tests.driver import Buyer, Shop
 
 
@@ -66,6 +67,18 @@ def test_products_and_stock_come_back_as_they_were(db: Any, tmp_path: Path, kind
     fresh = Seat.objects.filter(state="available").order_by("sequence")
     assert list(fresh.values_list("number", "variant__price")) == before
     assert {s.unit.content for s in fresh} == {f"satu-{n:05d}@contoh.id|rahasia-{n}" for n in (1, 2, 3)}
+
+
+def test_damaged_values_are_marked_and_told_and_never_sold_again(
+    shop: Shop, sari: Buyer, spotify: Variant, tmp_path: Path, capsys: Any
+) -> None:
+    shop.pays(sari.orders("Spotify"))
+    spoil_everything()
+    archive = export(tmp_path)
+    assert table(archive, "customers")[0]["telegram_id"] == DAMAGED
+    assert {row["content"] for row in table(archive, "stock")} == {DAMAGED}
+    assert not [name for name in archive.namelist() if name.startswith("stock/")]
+    assert "values do not open" in capsys.readouterr().err
 
 
 def test_a_file_that_is_there_stays(db: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.bot.models import InboundUpdate, OutboundMessage
 from apps.orders.models import GatewayEvent, Kind, Order, Product, Seat, Variant
-from tests.conftest import make_product
+from tests.conftest import make_product, spoil_everything
 from tests.driver import Buyer, Shop, debts
 
 
@@ -22,6 +22,7 @@ def owner(db: Any) -> Client:
     return client
 
 
+SHOWING_PEOPLE = ("admin:orders_order_changelist", "admin:bot_chat_changelist")
 LISTS = [
     "admin:orders_order_changelist", "admin:orders_product_changelist", "admin:orders_variant_changelist",
     "admin:orders_stockunit_changelist", "admin:orders_category_changelist", "admin:orders_payment_changelist",
@@ -35,6 +36,31 @@ LISTS = [
 def test_every_list_opens_on_a_used_shop(owner: Client, shop: Shop, sari: Buyer, spotify: Variant, name: str) -> None:
     shop.pays(sari.orders("Spotify"))
     assert owner.get(reverse(name)).status_code == 200
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_damaged_value_hides_no_list(owner: Client, shop: Shop, sari: Buyer, spotify: Variant, name: str) -> None:
+    shop.pays(sari.orders("Spotify"))
+    spoil_everything()
+    page = owner.get(reverse(name))
+    assert page.status_code == 200
+    assert ("(rusak, tidak terbaca)" in page.content.decode()) == (name in SHOWING_PEOPLE)
+
+
+def test_a_damaged_order_can_still_be_looked_at(owner: Client, shop: Shop, sari: Buyer) -> None:
+    make_product("ml", kind="manual", questions=[{"label": "ID", "kind": "angka"}])
+    sari.says("/start").presses("Semua produk").presses("Ml").presses("Beli").says("123").presses("QRIS")
+    shop.pays(sari.invoice_number())
+    order = Order.objects.get()
+    assert owner.get(reverse("admin:orders_order_change", args=[order.pk])).status_code == 200
+    spoil_everything()
+    for url in (
+        reverse("admin:orders_order_change", args=[order.pk]),
+        reverse("admin:orders_line_finish", args=[order.lines.get().pk]),
+    ):
+        page = owner.get(url)
+        assert page.status_code == 200
+        assert "(rusak, tidak terbaca)" in page.content.decode()
 
 
 def test_an_order_tells_everything_that_happened(owner: Client, shop: Shop, sari: Buyer, spotify: Variant) -> None:

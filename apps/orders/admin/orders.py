@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from apps.base.adminpages import actor_of, page_context, require
+from apps.base.fields import DAMAGED, shown
 from apps.bot.admin import OfPeople
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.models import Order, OrderLine, Payment
@@ -36,6 +37,14 @@ TO_DO = {
     "excess": "uang lebih",
     "broken": "barang gagal disiapkan",
 }
+
+
+def _told(line: OrderLine) -> tuple[list[dict[str, str]], str]:
+    """What its buyer told: the answers at checkout, and where a refund goes."""
+    answers = shown(line, "answers")
+    if answers == DAMAGED:
+        answers = [{"label": "jawaban", "answer": DAMAGED}]
+    return answers or [], shown(line, "refund_to") or ""
 
 
 @dataclass(frozen=True)
@@ -172,7 +181,7 @@ class OrderAdmin(OfPeople):
         if order is not None:
             extra = {
                 "timeline": timeline(order),
-                "lines": order.lines.select_related("product").order_by("id"),
+                "lines": [(line, *_told(line)) for line in order.lines.select_related("product").order_by("id")],
                 "acts": {name: act for name, act in ACTS.items() if act.offered(order)},
             }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
@@ -203,7 +212,7 @@ class OrderAdmin(OfPeople):
         require(request, "change_orderline", app="orders")
         line = get_object_or_404(OrderLine.objects.select_related("order", "product"), pk=pk)
         here = reverse("admin:orders_order_change", args=[line.order_id])
-        context = page_context(request, f"Selesai · {line.name}", line=line, back=here)
+        context = page_context(request, f"Selesai · {line.name}", line=line, answers=_told(line)[0], back=here)
         if request.method == "POST":
             text = request.POST.get("text", "").strip()
             upload = request.FILES.get("file")

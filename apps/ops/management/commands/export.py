@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.base.clock import shop_now
 from apps.base.commands import ShopCommand, UsedWrongly
+from apps.base.fields import DAMAGED
 from apps.ops.export import export_shop
 
 
@@ -32,5 +33,8 @@ class Command(ShopCommand):
             counts = export_shop(target, actor="manage.py", watch=self.progress)
         except OSError as error:
             raise UsedWrongly(f"{name} cannot be written: {error.strerror}.") from error
+        damaged = counts.pop("damaged", 0)
         self.stdout.write(", ".join(f"{n} {what}" for what, n in counts.items() if n) or "an empty shop")
         self.stdout.write(f"written to {name}")
+        if damaged:
+            self.stderr.write(f"{damaged} values do not open and read {DAMAGED}: a backup may still hold them.")
