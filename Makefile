@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help run test lint types bench drill campaign upgrade-check prove-install lock locale map screenshots clean
+.PHONY: help run test lint types bench drill campaign upgrade-check prove-install lock locale screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,7 @@ lint: .venv/.dev ## ruff, mypy, bandit, djlint, missing migrations
 	@$(PY) manage.py makemigrations --check --dry-run
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m bandit -q -c pyproject.toml -r apps autoorder manage.py
+	@$(PY) -m bandit -q -c pyproject.toml -r host fakes apps autoorder manage.py
 	@$(PY) -m djlint --profile=django --lint templates/sandbox templates/admin --quiet
 
 bench: .venv/.dev ## figures of the hot paths, against the fakes
@@ -46,9 +46,6 @@ prove-install: .venv/.dev ## the installer in a container of its own (root, Debi
 lock: ## pin requirements.in and requirements-dev.in with hashes (needs uv)
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url -q -o requirements.txt
 	uv pip compile requirements-dev.in --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url -q -o requirements-dev.txt
-
-map: .venv/.run ## draw the dialogue map from the code
-	@$(PY) manage.py drawdialogue --write
 
 screenshots: .venv/.dev ## take the pictures of the README from a sandbox
 	@sh deploy/chromium.sh

@@ -7,11 +7,11 @@ import gc
 import os
 import sys
 
-from apps.base.embedded import SHOP_ROLE, CannotStart, borrowed_server
-from apps.base.environment import ensure_env_file, shop_folder, value_of, wrong_setting
+from host.environment import ensure_env_file, shop_folder, value_of, wrong_setting
+from host.postgres import SHOP_ROLE, CannotStart, borrowed_server
 
 AS_OWNER = ("migrate", "dbshell", "sqlflush", "flush")  # in the embedded database; all others run as the shop
-LASTING = ("runbot", "runcluster")  # these say when they have loaded everything (apps.base.warm.loaded)
+LASTING = ("runbot", "runcluster")  # these say when they have loaded everything (apps.base.work.preload.loaded)
 
 
 def run_django(argv: list[str]) -> None:
@@ -28,15 +28,15 @@ def main(argv: list[str]) -> None:
         sys.stderr.write(f"{wrong}\n")
         sys.exit(2)
     if command == "up" and not asks_for_help:
-        from apps.ops.up import main as up
+        from host.up import main as up
 
         sys.exit(up())
     if command == "watch" and not asks_for_help:
-        from apps.ops.watch import main as watch
+        from host.watchdog.main import main as watch
 
         sys.exit(watch())
     if command == "observe" and not asks_for_help:
-        from apps.ops.observe import main as observe
+        from host.observe import main as observe
 
         sys.exit(observe(argv[2:]))
     if command in LASTING and not asks_for_help:

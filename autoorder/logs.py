@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from apps.base.redaction import redact
+from host.redaction import redact
 
 USUAL = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

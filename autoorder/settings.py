@@ -12,9 +12,9 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environ import FileAwareEnv
 
-from apps.base.environment import ROOT, SANDBOX_TOKEN, env_file, sandbox_url, sandbox_wanted, shop_folder
-from apps.base.redaction import SECRETS, learn, redact_report
 from autoorder.logs import logging_config
+from host.environment import ROOT, SANDBOX_TOKEN, env_file, sandbox_url, sandbox_wanted, shop_folder
+from host.redaction import SECRETS, learn, redact_report
 
 env = FileAwareEnv()
 if env_file().exists():
@@ -67,7 +67,7 @@ if SANDBOX:
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "apps.base.middleware.NoNul",
-    "apps.ops.closed.ClosedDashboard",
+    "apps.ops.dashboard.access.ClosedDashboard",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -174,9 +174,9 @@ ADMIN_CHAT_IDS = env.list("ADMIN_CHAT_IDS", cast=int, default=OWNER_CHAT_IDS)
 SELLER_CHAT_IDS = env.list("SELLER_CHAT_IDS", cast=int, default=[])
 
 # News travels upward by name, never by import.
-INCIDENT_TASK = "apps.ops.alerts.tell_incident"
-INCIDENT_AGAIN = "apps.ops.alerts.tell_again"  # somebody could not be reached
-BOT_ROUTES = ["apps.bot.staff.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
+INCIDENT_TASK = "apps.ops.monitoring.alerts.tell_incident"
+INCIDENT_AGAIN = "apps.ops.monitoring.alerts.tell_again"  # somebody could not be reached
+BOT_ROUTES = ["apps.bot.staff.buttons.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
 CLOCK_STEPPED = ["apps.orders.tasks.clock_stepped"]  # the database's clock was set: deadlines move with it
 TERMS_SET = "apps.snk.tasks.keep_terms"
@@ -185,8 +185,8 @@ CHAT_MOVED = ["apps.orders.tasks.tell_after_move"]  # a buyer writes to another 
 
 # what a row of the database may name: functions registered there by `task`, and nothing else
 TASK_MODULES = [
-    "apps.base.errands", "apps.base.queue.cluster", "apps.bot.inbox", "apps.orders.tasks", "apps.snk.tasks", "apps.ops.routines",
-    "apps.ops.alerts",
+    "apps.base.work.deferred_calls", "apps.base.work.cluster", "apps.bot.inbound.inbox", "apps.orders.tasks", "apps.snk.tasks", "apps.ops.monitoring.routines",
+    "apps.ops.monitoring.alerts",
 ]  # fmt: skip
 WORKER_PRELOAD = ["apps.orders.gateways.pakasir"]  # beside the tasks
 
@@ -198,7 +198,7 @@ TASK_TIMEOUT = 60
 Q_CLUSTER = {
     "name": "autoorder",
     "orm": "default",
-    "broker_class": "apps.base.queue.broker.BellBroker",
+    "broker_class": "apps.base.work.broker.BellBroker",
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,
@@ -244,7 +244,7 @@ UNFOLD = {
     "SITE_TITLE": STORE_NAME,
     "SITE_HEADER": STORE_NAME,
     "SITE_SYMBOL": "storefront",
-    "ENVIRONMENT": "apps.ops.dashboard_notes.environment",
+    "ENVIRONMENT": "apps.ops.dashboard.warnings.environment",
     "STYLES": [lambda request: static("base/admin.css")],
     "SIDEBAR": {
         "show_search": True,

@@ -6,8 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from apps.bot.views import telegram_webhook
-from apps.ops import deadletters, settings_page
-from apps.ops.inside.views import inside
+from apps.ops.dashboard import dead_letters, settings_page
 from apps.ops.views import live, openmetrics, ready
 from apps.orders.views import payment_webhook
 
@@ -21,9 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),
     path("metrics", openmetrics, name="metrics"),
-    path(f"{settings.ADMIN_PATH}pesan-bermasalah/", admin.site.admin_view(deadletters.page), name="dead-letters"),
+    path(f"{settings.ADMIN_PATH}pesan-bermasalah/", admin.site.admin_view(dead_letters.page), name="dead-letters"),
     path(f"{settings.ADMIN_PATH}pengaturan/", admin.site.admin_view(settings_page.page), name="shop-settings"),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 if settings.SANDBOX:
-    urlpatterns += [path("sandbox/inside/", inside, name="inside"), path("sandbox/", include("apps.sandbox.urls"))]
+    urlpatterns.append(path("sandbox/", include("apps.sandbox.urls")))

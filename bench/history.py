@@ -81,7 +81,7 @@ def seal_chats() -> None:
     """Their numbers are shown in lists, and sealed for their key: SQL cannot make them."""
     from django.db import connection
 
-    from apps.base.crypto import seal
+    from apps.base.sealing import seal
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM bot_chat WHERE length(telegram_id) = 1")
@@ -135,7 +135,7 @@ def history(folder: Path) -> Iterator[Row]:
 
 def looks() -> Iterator[Row]:
     from apps.base.health import REGISTRY, examine
-    from apps.ops.deadletters import dead_letters
+    from apps.ops.dashboard.dead_letters import dead_letters
 
     for check in REGISTRY:
         took = timed(lambda check=check: _quietly(check.look_once))
@@ -174,7 +174,7 @@ def lists() -> Iterator[Row]:
 
 def proofs() -> Iterator[Row]:
     from apps.base.invariants import REGISTRY
-    from apps.ops.books import prove
+    from apps.ops.monitoring.invariant_watch import prove
 
     took = {rule.name: timed(lambda rule=rule: prove(rule)) for rule in REGISTRY if rule.is_truth}
     name, longest = max(took.items(), key=lambda found: found[1])

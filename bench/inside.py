@@ -63,7 +63,7 @@ def checkouts(live: Live) -> Iterator[Row]:
     from apps.bot.models import Chat
     from apps.orders.models import Variant
     from apps.orders.services.checkout import place
-    from apps.orders.services.limits import Wanted
+    from apps.orders.services.hoarding_limits import Wanted
 
     live.add_stock("spotify", 4000)
     variant = Variant.objects.select_related("product").get(product__code="spotify")
@@ -121,7 +121,7 @@ def slow_taps() -> Row:
     """One buyer's 50 taps of 50 ms each, and how long another buyer's tap takes meanwhile."""
     from django.db import connection
 
-    from apps.bot import inbox
+    from apps.bot.inbound import inbox
 
     usual = inbox.route
     inbox.ACTIONS_A_MINUTE.default = 10_000

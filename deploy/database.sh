@@ -51,5 +51,5 @@ grant_rights() { # DATABASE
 ALTER SCHEMA public OWNER TO autoorder_admin;
 ALTER DEFAULT PRIVILEGES FOR ROLE autoorder_admin IN SCHEMA public REVOKE ALL ON TABLES FROM autoorder;
 SQL
-    as_postgres psql -q -v ON_ERROR_STOP=1 -d "$1" <"$SOURCE/apps/base/rights.sql"
+    as_postgres psql -q -v ON_ERROR_STOP=1 -d "$1" <"$SOURCE/host/database_rights.sql"
 }

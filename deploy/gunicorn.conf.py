@@ -5,9 +5,9 @@ import os
 import time
 from pathlib import Path
 
-from apps.base.environment import value_of
-from apps.base.heartbeats import leave
-from apps.base.tether import die_with_parent
+from host.environment import value_of
+from host.heartbeats import leave
+from host.launch import die_with_parent
 
 gc.disable()  # nothing that a start loads is garbage, and looking for some takes a quarter of it
 socket_file = os.environ.get("AUTOORDER_WEB_SOCKET")  # production: nginx stands before it
@@ -33,7 +33,7 @@ control_socket_disable = True
 
 
 def when_ready(server):  # noqa: ANN001, ANN201
-    from apps.base.warm import loaded  # needs Django, which is set up by now
+    from apps.base.work.preload import loaded  # needs Django, which is set up by now
 
     loaded()
     end = server.handle_term

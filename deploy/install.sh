@@ -112,7 +112,7 @@ if [ ! -e "$SETTINGS" ]; then
     if [ -e "$SOURCE/.env" ] && { [ -d "$SOURCE/var/shop" ] || grep -q '^TELEGRAM_BOT_TOKEN=.' "$SOURCE/.env"; }; then
         install -m 0640 -o root -g autoorder "$SOURCE/.env" "$SETTINGS" # the keys of the shop that was tried out
     else
-        (cd "$CURRENT" && AUTOORDER_ENV_FILE=$SETTINGS .venv/bin/python -c 'from apps.base.environment import ensure_env_file; ensure_env_file()')
+        (cd "$CURRENT" && AUTOORDER_ENV_FILE=$SETTINGS .venv/bin/python -c 'from host.environment import ensure_env_file; ensure_env_file()')
     fi
 fi
 small=$(awk '/^MemTotal/ { print ($2 < 1500000) }' /proc/meminfo)
@@ -141,7 +141,7 @@ manage_as_root "$name" migrate --verbosity 0 || stop "The tables could not be ma
 if [ -d "$SOURCE/var/shop" ] && [ ! -e "$DATA/moved-in" ]; then
     flock -n "$SOURCE/var/shop/up.lock" true || stop "The try-out still runs: stop it first (Ctrl-C in its window), then run this again."
     say "Moving the shop that was tried out here …"
-    (cd "$CURRENT" && AUTOORDER_ENV_FILE=$SETTINGS .venv/bin/python -m apps.ops.moving "$SOURCE/var/shop" "$DATA/shop") || stop "It could not be moved; the try-out is untouched. See above."
+    (cd "$CURRENT" && AUTOORDER_ENV_FILE=$SETTINGS .venv/bin/python -m host.adopt_tryout "$SOURCE/var/shop" "$DATA/shop") || stop "It could not be moved; the try-out is untouched. See above."
     chown -R autoorder:autoorder "$DATA/shop"
 fi
 touch "$DATA/moved-in" # a later try-out in this clone never overwrites the shop

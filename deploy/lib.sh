@@ -42,7 +42,7 @@ build_release() { # REF NAME
     rm -rf "${RELEASES:?}/$2"
     mkdir -p "$RELEASES/$2"
     git_here archive "$1" | tar -x -C "$RELEASES/$2"
-    (cd "$RELEASES/$2" && sh deploy/venv.sh requirements.txt .venv/.run && .venv/bin/python -m compileall -q apps autoorder manage.py) || {
+    (cd "$RELEASES/$2" && sh deploy/venv.sh requirements.txt .venv/.run && .venv/bin/python -m compileall -q host fakes apps autoorder manage.py) || {
         rm -rf "${RELEASES:?}/$2"
         stop "The release $2 could not be made; nothing was changed."
     }

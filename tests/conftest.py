@@ -15,9 +15,9 @@ from django.utils import translation
 
 from apps.base import credentials
 from apps.base.fields import EncryptedField
-from apps.orders.gateways import http, lanes
+from apps.orders.gateways import http_client, rate_and_breaker
 from apps.orders.models import Category, Kind, Product, Variant
-from apps.orders.services import hours, stock
+from apps.orders.services import opening_hours, stock
 from apps.orders.services.stock import NewUnit
 from tests.driver import Buyer, Shop
 from tests.fakes import Fakes
@@ -43,14 +43,14 @@ def forget_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a process remembers for seconds would outlive a test."""
     credentials._cache.clear()
     monkeypatch.setattr(credentials, "FRESH", -1.0)
-    monkeypatch.setattr("apps.base.stored.FRESH", -1.0)
+    monkeypatch.setattr("apps.base.stored_settings.FRESH", -1.0)
     monkeypatch.setattr("apps.orders.selectors.FRESH", -1.0)
-    monkeypatch.setattr("apps.bot.groups.FRESH", -1.0)
-    for at_all_hours in (hours.OPENS, hours.CLOSES, hours.QUIET_FROM, hours.QUIET_TO):
+    monkeypatch.setattr("apps.bot.inbound.supergroups.FRESH", -1.0)
+    for at_all_hours in (opening_hours.OPENS, opening_hours.CLOSES, opening_hours.QUIET_FROM, opening_hours.QUIET_TO):
         monkeypatch.setattr(at_all_hours, "default", "00:00")  # a test must not depend on when it runs
     yield
     credentials._cache.clear()
-    http._clients.clear()
+    http_client._clients.clear()
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def fakes(tmp_path: Path) -> Iterator[Fakes]:
 @pytest.fixture
 def shop(db: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A shop with its credentials in force and lanes without waiting."""
-    monkeypatch.setattr(lanes, "MAKE", 0.0)
-    monkeypatch.setattr(lanes, "ASK", 0.0)
+    monkeypatch.setattr(rate_and_breaker, "MAKE", 0.0)
+    monkeypatch.setattr(rate_and_breaker, "ASK", 0.0)
     credentials.adopt_environment()
     made = Shop(fakes)
     fakes.do(lambda: fakes.world.telegram.add_user(700, "Tono"))

@@ -12,18 +12,18 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from apps.base import leases
 from apps.base.clock import shift_clock
 from apps.base.credentials import credential
 from apps.base.incidents import due_incidents, tend_incident
-from apps.base.queue.ticker import tick
-from apps.bot.client import Telegram
-from apps.bot.newbot import change_bot
-from apps.bot.sender import desk
-from apps.bot.sender.loop import bring
-from apps.bot.sender.packing import pack
+from apps.base.work import leases
+from apps.base.work.clock_thread import tick
+from apps.bot.api.client import Telegram
+from apps.bot.connection.replace_bot import change_bot
+from apps.bot.outbound import claims
+from apps.bot.outbound.payload import pack
+from apps.bot.outbound.sender import bring
 from apps.orders.models import Order
-from apps.orders.services.review import debts_of
+from apps.orders.services.money_review import debts_of
 from tests.fakes import Fakes
 
 ROUNDS = 60
@@ -174,17 +174,17 @@ class Shop:
         if self.telegram is None:
             from django.conf import settings
 
-            from apps.bot.sender.loop import shop_telegram
+            from apps.bot.outbound.sender import shop_telegram
 
             self.telegram = shop_telegram(settings.TELEGRAM_API_URLS)
-        ready = desk.turn([], epoch=held.epoch, room=64, silent=[], urgency=3)
+        ready = claims.turn([], epoch=held.epoch, room=64, silent=[], urgency=3)
         done = []
         for message in ready:
             method, params = pack(message)
             outcome = self.loop.run_until_complete(bring(self.telegram, message, method, params))
-            done.append(desk.Sent(message, outcome))
+            done.append(claims.Sent(message, outcome))
         if done:
-            desk.turn(done, epoch=held.epoch, room=0, silent=[], urgency=3)
+            claims.turn(done, epoch=held.epoch, room=0, silent=[], urgency=3)
         return len(done)
 
     def settle(self) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from django.conf import settings
 
-from apps.sandbox.fakes.server import World, make_app
+from fakes.server import World, make_app
 
 PLENTY = 1_000_000.0  # messages a second: limits are tested on their own
 

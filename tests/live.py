@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from apps.base import embedded
-from apps.base.environment import ROOT
-from apps.ops.drills.copy import ShopCopy as Live
-from apps.ops.drills.copy import descendants
+from apps.ops.drills.shop_copy import ShopCopy as Live
+from apps.ops.drills.shop_copy import descendants
+from host import postgres
+from host.environment import ROOT
 
 __all__ = ["Live", "Prepared", "descendants"]
 
@@ -25,7 +25,7 @@ class Prepared(Live):
         if not again:
             model = prepared_shop()
             shutil.copy(model.env["AUTOORDER_ENV_FILE"], self.env["AUTOORDER_ENV_FILE"])
-            source, target = embedded.plan(model.shop_folder), embedded.plan(self.shop_folder)
+            source, target = postgres.plan(model.shop_folder), postgres.plan(self.shop_folder)
             subprocess.run(["cp", "-a", source.data, source.home / "initialised", target.home], check=True)
         return super().start(again=again)
 
@@ -37,15 +37,15 @@ def prepared_shop() -> Live:
     with (model.folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            keys = "from apps.base.environment import ensure_env_file; ensure_env_file()"
+            keys = "from host.environment import ensure_env_file; ensure_env_file()"
             subprocess.run([sys.executable, "-c", keys], cwd=ROOT, env=model.env, check=True)
-            cluster = embedded.plan(model.shop_folder)
-            embedded.initialise(cluster)
-            server = embedded.spawn_server(cluster, durable=False)
+            cluster = postgres.plan(model.shop_folder)
+            postgres.initialise(cluster)
+            server = postgres.spawn_server(cluster, durable=False)
             try:
-                embedded.ensure_database(cluster)
+                postgres.ensure_database(cluster)
                 model.manage("prepare")
             finally:
-                embedded.stop_server(server)
+                postgres.stop_server(server)
             done.touch()
     return model

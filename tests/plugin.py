@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from apps.base import embedded
+from host import postgres
 
 WORKERS = 3  # as pyproject.toml says (-n): on two cores, since whole shops mostly wait
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,10 +59,10 @@ def free_port() -> int:
 def start_database() -> None:
     """One server for the run; the workers of xdist inherit its address."""
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=made(ROOT / "var" / "test")))
-    cluster = embedded.plan(folder)
-    embedded.initialise(cluster)
-    server = embedded.spawn_server(cluster, durable=False)
-    embedded.ensure_database(cluster)
+    cluster = postgres.plan(folder)
+    postgres.initialise(cluster)
+    server = postgres.spawn_server(cluster, durable=False)
+    postgres.ensure_database(cluster)
     os.environ["DATABASE_URL"] = cluster.url()
     os.environ["AUTOORDER_TESTS_FOLDER"] = str(folder)
     if newer := os.environ.get("AUTOORDER_SCHEMA_OF"):
@@ -71,17 +71,17 @@ def start_database() -> None:
 
     def stop() -> None:
         if os.getpid() == owner:
-            embedded.stop_server(server)
+            postgres.stop_server(server)
             shutil.rmtree(cluster.home, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
 
 
-def make_schema_of(newer: Path, cluster: embedded.Cluster) -> None:
+def make_schema_of(newer: Path, cluster: postgres.Cluster) -> None:
     """The tests' databases with the tables of a newer checkout (`make upgrade-check`); pytest then runs with --reuse-db."""
     for name in ("test_autoorder", *(f"test_autoorder_gw{n}" for n in range(WORKERS))):
-        embedded.ensure_database(cluster, name)
+        postgres.ensure_database(cluster, name)
         env = {**os.environ, "DATABASE_URL": cluster.url(name)}
         subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=newer, env=env, check=True)
 
@@ -119,5 +119,5 @@ def pytest_load_initial_conftests(early_config: Any, parser: Any, args: list[str
     if "PYTEST_XDIST_WORKER" not in os.environ:
         try:
             start_database()
-        except (embedded.CannotStart, subprocess.SubprocessError) as refusal:
+        except (postgres.CannotStart, subprocess.SubprocessError) as refusal:
             raise SystemExit(str(refusal)) from refusal

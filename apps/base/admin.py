@@ -14,7 +14,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from apps.base.adminpages import ReadOnlyAdmin
+from apps.base.admin_base import ReadOnlyAdmin
 from apps.base.audit import SENTENCES, AuditRow, actor_name, sentence
 
 HOLES = re.compile(r"\{\w+\}")

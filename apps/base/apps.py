@@ -10,9 +10,9 @@ class BaseConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.base import checks, healthchecks  # noqa: F401  (registers system and health checks)
-        from apps.base.claims import ON_DEAD_LETTER, Claimable
+        from apps.base.database_rights import grant_rights
         from apps.base.incidents import raise_incident
-        from apps.base.rights import grant_rights
+        from apps.base.work.claimable import ON_DEAD_LETTER, Claimable
 
         def tell(row: Claimable, error: str) -> None:
             with transaction.atomic():

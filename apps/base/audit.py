@@ -15,8 +15,8 @@ from django.contrib.auth import get_user_model
 from django.db import models
 
 from apps.base.clock import shop_now
+from apps.base.fast_rows import insert_row
 from apps.base.ids import uuid7
-from apps.base.sql import insert_row
 from apps.base.triggers import append_only
 
 

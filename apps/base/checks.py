@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from apps.base.crypto import key_ring
-from apps.base.redaction import redact
+from host.crypto import key_ring
+from host.redaction import redact
 
 
 @register()

@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils.module_loading import import_string
 
-from apps.base.claims import Claimable
 from apps.base.incidents import raise_incident
+from apps.base.work.claimable import Claimable
 
 log = logging.getLogger(__name__)
 

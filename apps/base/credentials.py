@@ -8,11 +8,12 @@ from django.conf import settings
 from django.db import models, transaction
 
 from apps.base import audit
-from apps.base.crypto import lookup_hash
 from apps.base.fields import EncryptedTextField
 from apps.base.ids import uuid7
 from apps.base.incidents import raise_incident
-from apps.base.redaction import learn
+from apps.base.sealing import lookup_hash
+from host import sealed_tokens
+from host.redaction import learn
 
 FRESH = 5.0  # seconds a process believes what it read
 
@@ -57,6 +58,15 @@ def adopt_environment() -> list[str]:
         adopted.append(name)
     _cache.clear()
     return adopted
+
+
+def copy_tokens() -> bool:
+    """Keep the bots' tokens in force where `watch` finds them without a database. True when something was new.
+
+    Raises DatabaseError, OSError.
+    """
+    tokens = {name: token for name in sealed_tokens.NAMES if (token := credential(name))}
+    return sealed_tokens.write(tokens, keys=settings.FIELD_KEYS)
 
 
 _cache: dict[str, tuple[float, str]] = {}

@@ -8,8 +8,9 @@ from typing import Any, Never
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
-from apps.base.crypto import CannotOpen, open_sealed, seal
-from apps.base.folding import tidy
+from apps.base.normalize_text import tidy
+from apps.base.sealing import open_sealed, seal
+from host.crypto import CannotOpen
 
 
 class Sealed:

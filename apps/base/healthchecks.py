@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from apps.base.drift import seconds_off
 from apps.base.health import Figures, ServiceUnavailable, ServiceWarning, health_check
-from apps.base.heartbeats import silence
-from apps.base.queue.ticker import ringing_models
+from apps.base.work.clock_thread import ringing_models
+from host.clock_drift import seconds_off
+from host.heartbeats import silence
 
 LATE = 60.0  # seconds after which a bell or a due row counts as stuck
 SILENT = 30.0  # seconds without a sign of life

@@ -21,9 +21,9 @@ from django.db.models import F
 from django.utils.module_loading import import_string
 
 from apps.base import audit
-from apps.base.claims import Claimable, dead_index, due_index, work
 from apps.base.clock import ShopNow, shop_now
 from apps.base.ids import uuid7
+from apps.base.work.claimable import Claimable, dead_index, due_index, work
 
 log = logging.getLogger(__name__)
 audit.describe(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from apps.base.audit import AuditRow
-from apps.base.leases import Lease
+from apps.base.work.leases import Lease
 
 FIRST = 10  # ids shown
 EVERYTHING = UUID(int=0)  # the key before all others

@@ -3,9 +3,9 @@
 from apps.base.audit import AuditRow
 from apps.base.clock import ClockOffset
 from apps.base.credentials import Credential
-from apps.base.errands import Errand
 from apps.base.incidents import Incident
-from apps.base.leases import Lease
-from apps.base.stored import StoredSetting
+from apps.base.stored_settings import StoredSetting
+from apps.base.work.deferred_calls import Errand
+from apps.base.work.leases import Lease
 
 __all__ = ["AuditRow", "ClockOffset", "Credential", "Errand", "Incident", "Lease", "StoredSetting"]

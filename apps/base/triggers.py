@@ -7,7 +7,7 @@ from django.db import migrations
 
 
 def append_only() -> list[pgtrigger.Trigger]:
-    """No row is changed or deleted, and the table is not emptied. Beside these the shop's role has no right to (rights.sql)."""
+    """No row is changed or deleted, and the table is not emptied. Beside these the shop's role has no right to (database_rights.sql)."""
     return [
         pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         pgtrigger.Trigger(

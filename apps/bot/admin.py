@@ -8,13 +8,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.base.adminpages import ReadOnlyAdmin, actor_of
-from apps.base.claims import revive
+from apps.base.admin_base import ReadOnlyAdmin, actor_of
 from apps.base.incidents import Incident, resolve_incident
-from apps.bot import outbox
+from apps.base.work.claimable import revive
+from apps.bot.dialogue.texts import plain, render
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
-from apps.bot.synthetic import without_synthetic
-from apps.bot.texts import plain, render
+from apps.bot.outbound import outbox
+from apps.bot.testbuy_chat import without_synthetic
 
 
 class OfPeople(ReadOnlyAdmin):

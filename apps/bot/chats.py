@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import IntegrityError, connection, transaction
 
-from apps.base.sql import columns_of, from_row
+from apps.base.fast_rows import columns_of, from_row
 from apps.bot.models import Chat, ChatSession, telegram_hash
 
 

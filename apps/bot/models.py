@@ -8,12 +8,12 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.clock import ShopNow
-from apps.base.crypto import lookup_hash
 from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField, shown
 from apps.base.ids import uuid7
-from apps.bot.updates import Incoming
+from apps.base.sealing import lookup_hash
+from apps.base.work.claimable import Claimable, dead_index, due_index
+from apps.bot.inbound.incoming import Incoming
 
 
 def telegram_hash(telegram_id: int) -> bytes:
@@ -66,7 +66,7 @@ class ChatSession(models.Model):
 class InboundUpdate(Claimable):
     """One update of Telegram, stored before anything else happens. `next_at` NULL: final."""
 
-    BELL = "apps.bot.inbox.ring_update"
+    BELL = "apps.bot.inbound.inbox.ring_update"
     STEP = timedelta(seconds=20)
     LEASE = timedelta(seconds=60)
     DELAYS: ClassVar[tuple[int, ...]] = (1, 4)

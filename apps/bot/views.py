@@ -12,11 +12,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from apps.base.credentials import credential
-from apps.base.sql import through_a_restart
-from apps.bot import inbox, probe
+from apps.base.fast_rows import through_a_restart
+from apps.bot.connection import webhook_probe
+from apps.bot.inbound import inbox
+from apps.bot.inbound.incoming import NotAnUpdate
 from apps.bot.models import InboundUpdate
-from apps.bot.outbox import bot_id
-from apps.bot.updates import NotAnUpdate
+from apps.bot.outbound.outbox import bot_id
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,8 @@ def telegram_webhook(request: HttpRequest) -> HttpResponse:
         if raw is None:
             return HttpResponse(status=413)
         body = json.loads(raw)
-        if probe.is_probe(body):
-            return JsonResponse(probe.answer(body))
+        if webhook_probe.is_probe(body):
+            return JsonResponse(webhook_probe.answer(body))
         update = through_a_restart(lambda: inbox.receive(bot_id(), body), tries=STORE_TRIES)
     except (NotAnUpdate, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         return HttpResponse(status=400)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.base.adminpages import ReadOnlyAdmin
+from apps.base.admin_base import ReadOnlyAdmin
 from apps.ops.drills.report import as_html
 from apps.ops.models import DrillReport
 

@@ -7,4 +7,4 @@ class OpsConfig(AppConfig):
     verbose_name = "Operasional"
 
     def ready(self) -> None:
-        from apps.ops import certificate, healthchecks  # noqa: F401  (they register their health checks)
+        from apps.ops.monitoring import certificate  # noqa: F401  (they register their health checks)

@@ -23,14 +23,14 @@ from apps.base import audit
 from apps.base.audit import AuditRow
 from apps.base.clock import shop_now
 from apps.base.fields import DAMAGED, shown
-from apps.base.stored import StoredSetting
+from apps.base.stored_settings import StoredSetting
 from apps.bot.models import Chat
-from apps.bot.synthetic import without_synthetic
+from apps.bot.testbuy_chat import without_synthetic
 from apps.orders.importing.stock import RULER
-from apps.orders.importing.tables import FORMULA
+from apps.orders.importing.table_files import FORMULA
 from apps.orders.models import Category, Kind, LedgerEntry, Order, OrderLine, Payment, Product, Seat, StockUnit, Variant
 from apps.orders.states import SeatState
-from apps.orders.synthetic import real_products
+from apps.orders.testbuy_product import real_products
 from apps.snk.models import Dispatch, Terms
 
 CHUNK = 500

@@ -19,7 +19,7 @@ def _memory() -> dict[str, Any]:
 
 @health_check("buyer")
 def buyer() -> None:
-    """The synthetic buyer; it rings by itself (apps.ops.synthetic)."""
+    """The synthetic buyer; it rings by itself (apps.ops.monitoring.testbuy)."""
     if _memory().get("failed", 0) > 1:
         raise ServiceUnavailable("the synthetic buyer does not get its goods: manage.py testbuy says where it breaks")
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.ids import uuid7
 from apps.base.triggers import append_only
+from apps.base.work.claimable import Claimable, dead_index, due_index
 
 
 class DrillReport(models.Model):
@@ -36,9 +36,9 @@ class DrillReport(models.Model):
 
 
 class Routine(Claimable):
-    """Something the shop does by itself at its times (apps.ops.routines). `memory`: what the next round must know."""
+    """Something the shop does by itself at its times (apps.ops.monitoring.routines). `memory`: what the next round must know."""
 
-    BELL: ClassVar[str] = "apps.ops.routines.run_routine"
+    BELL: ClassVar[str] = "apps.ops.monitoring.routines.run_routine"
     STEP: ClassVar[timedelta] = timedelta(seconds=20)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

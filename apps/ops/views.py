@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from apps.base.health import Finding, examine
-from apps.base.heartbeats import left_lately
-from apps.ops import metrics
+from apps.ops.monitoring import metrics
+from host.heartbeats import left_lately
 
 BORN = time.time()
 FRESH = 2.0  # seconds: however often somebody asks, the checks run this often in a process

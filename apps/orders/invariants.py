@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q, Sum
 
 from apps.base.clock import ShopNow
 from apps.base.invariants import EVERYTHING, register
-from apps.bot.synthetic import without_synthetic
+from apps.bot.testbuy_chat import without_synthetic
 from apps.orders.models import Kind, LedgerEntry, Order, OrderLine, Seat
 from apps.orders.states import LineState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from apps.base.words import said
+from apps.base.translate import said
 
 PLAIN = re.compile(r"(?:rp\.?\s*)?([0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)", re.IGNORECASE)
 

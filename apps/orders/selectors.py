@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from apps.base.folding import tidy
+from apps.base.normalize_text import tidy
 from apps.bot.models import Chat
 from apps.orders.models import CartItem, Category, Kind, Order, OrderLine, Product, Seat, StockUnit, Variant
 from apps.orders.services import stock

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 
-from apps.base.sql import update_row
+from apps.base.fast_rows import update_row
 
 
 class WrongMove(Exception):

@@ -8,20 +8,29 @@ from uuid import UUID
 
 from django.db.models import F
 
-from apps.base.claims import work
 from apps.base.clock import shop_now
-from apps.base.errands import send_errand
 from apps.base.incidents import keep_incident, resolve_incident
-from apps.base.queue.outside import Crowded, outside_call
-from apps.base.queue.registered import task
-from apps.bot import news
-from apps.orders.gateways import lanes
+from apps.base.work.claimable import work
+from apps.base.work.concurrency import Crowded, outside_call
+from apps.base.work.deferred_calls import send_errand
+from apps.base.work.registered_tasks import task
+from apps.bot.staff import notices
+from apps.orders.gateways import rate_and_breaker
 from apps.orders.gateways.base import GatewayError, Unreadable
 from apps.orders.gateways.registry import gateway
 from apps.orders.models import GatewayEvent, Order, OrderLine, Payment
-from apps.orders.services import alerts, delivery, durations, events, holders, making, messages, payment
-from apps.orders.services.asking import Answer, ask
-from apps.orders.services.polling import LISTENED, is_over, next_ask
+from apps.orders.services import (
+    account_holders,
+    delivery,
+    durations,
+    gateway_events,
+    manual_fulfilment,
+    messages,
+    payment,
+    restock_alerts,
+)
+from apps.orders.services.status_check import Answer, ask
+from apps.orders.services.status_schedule import LISTENED, is_over, next_ask
 from apps.orders.states import LineState, OrderState, PaymentState
 
 ENDED = (PaymentState.CANCELLED, PaymentState.EXPIRED, PaymentState.FAILED)
@@ -54,7 +63,7 @@ def _tend_payment(row: Payment) -> datetime | timedelta | None:
 
 def _listen(row: Payment) -> datetime | timedelta | None:
     """One question of the schedule; what closes a payment is an answer *not completed* after its time."""
-    if not lanes.take_slot(f"{row.gateway}:ask", lanes.ASK):
+    if not rate_and_breaker.take_slot(f"{row.gateway}:ask", rate_and_breaker.ASK):
         return _later_in_line(row)
     asked = ask(row)
     if asked.answer is Answer.SETTLED:
@@ -96,16 +105,17 @@ def _later_in_line(row: Payment) -> timedelta:
     """The lane is busy: come back in a time that grows with those who wait, the youngest sooner."""
     waiting = Payment.objects.filter(next_at__lte=shop_now() + timedelta(seconds=20)).values("pk")[:200].count()
     young = shop_now() - row.created_at < timedelta(minutes=5)
-    return timedelta(seconds=random.uniform(0.5, 1 + waiting * (lanes.ASK if young else 2 * lanes.ASK)))  # noqa: S311  # nosec B311
+    longest = 1 + waiting * (rate_and_breaker.ASK if young else 2 * rate_and_breaker.ASK)
+    return timedelta(seconds=random.uniform(0.5, longest))  # noqa: S311  # nosec B311: spreads callers, keeps no secret
 
 
 def _open_invoice(row: Payment) -> datetime | timedelta | None:
     lane = f"{row.gateway}:make"
-    if not lanes.take_slot(lane, lanes.MAKE):
-        if lanes.is_open(lane):
+    if not rate_and_breaker.take_slot(lane, rate_and_breaker.MAKE):
+        if rate_and_breaker.is_open(lane):
             return _let_go(row)
         ahead = Payment.objects.filter(state=PaymentState.CREATED, pk__lt=row.pk).values("pk")[:200].count()
-        return SOON + timedelta(seconds=ahead * lanes.MAKE)
+        return SOON + timedelta(seconds=ahead * rate_and_breaker.MAKE)
     try:
         with outside_call():
             invoice = gateway(row.gateway).create(row.reference, row.amount)
@@ -113,7 +123,7 @@ def _open_invoice(row: Payment) -> datetime | timedelta | None:
         return SOON
     except GatewayError as error:
         return _invoice_failed(row, error, lane)
-    lanes.call_worked(row.gateway, lane)
+    rate_and_breaker.call_worked(row.gateway, lane)
     return payment.store_invoice(row.pk, invoice)
 
 
@@ -121,7 +131,7 @@ def _invoice_failed(row: Payment, error: GatewayError, lane: str) -> datetime | 
     """Asked to slow down, we do. Any other failure ends the order at once: its seats are free, and the buyer is not charged."""
     if isinstance(error, Unreadable):
         keep_incident(f"strange.{row.gateway}.invoice", "strange_answer", number=row.reference, what=error.message)
-    lanes.call_failed(row.gateway, lane, error)
+    rate_and_breaker.call_failed(row.gateway, lane, error)
     return timedelta(seconds=error.retry_after) if error.retry_after else _let_go(row)
 
 
@@ -138,7 +148,7 @@ def _try_gateway(row: Payment) -> datetime | timedelta | None:
     if not row.trouble_told or now - row.created_at > payment.WAITS_FOR_GATEWAY:
         _close(row)
         return None
-    if not lanes.take_slot(lane, lanes.MAKE):
+    if not rate_and_breaker.take_slot(lane, rate_and_breaker.MAKE):
         return PROBE
     try:
         with outside_call():
@@ -146,9 +156,9 @@ def _try_gateway(row: Payment) -> datetime | timedelta | None:
     except Crowded:
         return SOON
     except GatewayError as error:
-        lanes.call_failed(row.gateway, lane, error)
+        rate_and_breaker.call_failed(row.gateway, lane, error)
         return timedelta(seconds=max(error.retry_after, PROBE.total_seconds()))
-    lanes.call_worked(row.gateway, lane)
+    rate_and_breaker.call_worked(row.gateway, lane)
     send_errand(payment.TELL_WELL, row.gateway)
     return payment.store_invoice(row.pk, invoice)  # never shown: it is cancelled there, and listened for
 
@@ -156,7 +166,7 @@ def _try_gateway(row: Payment) -> datetime | timedelta | None:
 def _cancel_invoice(row: Payment) -> datetime | timedelta | None:
     """Tell the gateway once; whatever it says, we go on listening."""
     creates_first = Payment.objects.filter(state=PaymentState.CREATED, next_at__lte=shop_now()).exists()
-    if creates_first or not lanes.take_slot(f"{row.gateway}:make", lanes.MAKE):
+    if creates_first or not rate_and_breaker.take_slot(f"{row.gateway}:make", rate_and_breaker.MAKE):
         return timedelta(seconds=2)
     try:
         with outside_call():
@@ -190,14 +200,14 @@ def settle_event(pk: str) -> None:
 
 
 def _settle_event(event: GatewayEvent) -> timedelta | None:
-    row = events.payment_of(event)
+    row = gateway_events.payment_of(event)
     if row is None:
-        events.note_unknown(event)
+        gateway_events.note_unknown(event)
         return None
     if row.received is not None:
         return None
     if row.closed_at is not None:
-        if event.asked or not events.says_paid(event):  # asked because of this bell, the gateway has denied it
+        if event.asked or not gateway_events.says_paid(event):  # asked because of this bell, the gateway has denied it
             return None
         payment.listen_again(row.pk)
     if not row.transaction and row.state == PaymentState.CREATED and shop_now() - event.stored_at < CREATING:
@@ -208,7 +218,7 @@ def _settle_event(event: GatewayEvent) -> timedelta | None:
     if asked.answer in (Answer.TOO_SOON, Answer.CROWDED):
         return timedelta(seconds=asked.wait)
     GatewayEvent.objects.filter(pk=event.pk).update(asked=F("asked") + 1, reason=f"status: {asked.answer}")
-    return events.ASK_AGAIN[event.asked] if event.asked < len(events.ASK_AGAIN) else None
+    return gateway_events.ASK_AGAIN[event.asked] if event.asked < len(gateway_events.ASK_AGAIN) else None
 
 
 @task
@@ -243,19 +253,19 @@ def tend_line(pk: str) -> None:
 
 def _tend_line(line: OrderLine) -> datetime | None:
     now = shop_now()
-    return making.tend(line, now) if line.state == LineState.BY_HAND else durations.tend(line, now)
+    return manual_fulfilment.tend(line, now) if line.state == LineState.BY_HAND else durations.tend(line, now)
 
 
 @task
 def tell_changed(line_id: str) -> None:
     """The seller changed a shared account: one holder hears."""
-    holders.tell_changed(UUID(line_id))
+    account_holders.tell_changed(UUID(line_id))
 
 
 @task
 def changed_failed(about: str) -> None:
     """Rung by the sender: the new text of a shared account cannot be brought."""
-    holders.note_untold(_key_in(about))
+    account_holders.note_untold(_key_in(about))
 
 
 def clock_stepped(by: timedelta) -> None:
@@ -278,7 +288,7 @@ def tell_gateway_well(slug: str) -> None:
 @task
 def tell_back_in_stock(variant_id: str) -> None:
     """Stock came back: those who asked hear."""
-    alerts.tell(int(variant_id))
+    restock_alerts.tell(int(variant_id))
 
 
 def _key_in(about: str) -> UUID:
@@ -315,7 +325,7 @@ def made_failed(about: str) -> None:
 @task
 def send_undelivered(chat_id: str) -> None:
     """A buyer who had blocked the bot writes again."""
-    holders.tell_untold(UUID(chat_id))
+    account_holders.tell_untold(UUID(chat_id))
     delivery.send_undelivered(UUID(chat_id))
 
 
@@ -330,8 +340,12 @@ def tell_made_wanted(order_id: str) -> None:
     """Sellers and owner hear that something is to be made by hand."""
     order = Order.objects.get(pk=order_id)
     lines = [line for line in order.lines.select_related("product") if line.state == LineState.BY_HAND]
-    news.tell_staff(
-        "made_wanted", about=f"made_wanted:{order.pk}", order=order, lines=lines, where=making.where_to_work(order)
+    notices.tell_staff(
+        "made_wanted",
+        about=f"made_wanted:{order.pk}",
+        order=order,
+        lines=lines,
+        where=manual_fulfilment.where_to_work(order),
     )
 
 
@@ -355,5 +369,5 @@ def tell_refund_account(key: str) -> None:
 
 def _tell_about_line(template: str, key: str) -> None:
     line = OrderLine.objects.select_related("order").get(pk=UUID(key.partition(":")[0]))
-    where = making.where_to_work(line.order)
-    news.tell_staff(template, about=f"{template}:{key}", line=line, order=line.order, where=where)
+    where = manual_fulfilment.where_to_work(line.order)
+    notices.tell_staff(template, about=f"{template}:{key}", line=line, order=line.order, where=where)

@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from apps.base.sql import through_a_restart
+from apps.base.fast_rows import through_a_restart
 from apps.bot.views import STORE_TRIES, read_body
 from apps.orders.gateways.base import Refused
-from apps.orders.services import events
+from apps.orders.services import gateway_events
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def payment_webhook(request: HttpRequest, gateway: str) -> HttpResponse:
     if raw is None:
         return HttpResponse(status=413)
     try:
-        through_a_restart(lambda: events.receive(gateway, request.headers, raw), tries=STORE_TRIES)
+        through_a_restart(lambda: gateway_events.receive(gateway, request.headers, raw), tries=STORE_TRIES)
     except KeyError:
         return HttpResponse(status=404)
     except Refused as refusal:
@@ -41,7 +41,7 @@ def payment_webhook(request: HttpRequest, gateway: str) -> HttpResponse:
 
 def _keep_as_it_came(gateway: str, raw: bytes) -> HttpResponse:
     try:
-        events.keep_unreadable(gateway, raw)
+        gateway_events.keep_unreadable(gateway, raw)
     except DatabaseError:
         return HttpResponse(status=503)
     return HttpResponse(status=200)

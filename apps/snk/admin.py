@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from apps.base import audit
-from apps.base.adminpages import ReadOnlyAdmin
+from apps.base.admin_base import ReadOnlyAdmin
 from apps.snk.models import Terms
 
 audit.describe({"terms.version": "SNK versi {version} disimpan", "terms.sent": "SNK {product} versi {version} dikirim"})

@@ -7,10 +7,10 @@ from typing import Any
 from django.db import transaction
 
 from apps.base import audit
-from apps.bot import outbox
-from apps.bot.fitting import TEXT, seen
+from apps.bot.dialogue.texts import render
 from apps.bot.models import OutboundMessage
-from apps.bot.texts import render
+from apps.bot.outbound import outbox
+from apps.bot.outbound.message_limits import TEXT, seen
 from apps.orders.models import Order, Product
 from apps.orders.states import LineState
 from apps.snk.models import Dispatch, Terms

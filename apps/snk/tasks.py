@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.base.queue.registered import task
+from apps.base.work.registered_tasks import task
 from apps.snk import services
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.ops.drills import aftermath, chaos, failover, planted
+from apps.ops.drills import chaos, failover, final_checks, planted_faults
 from apps.ops.drills.runner import Play
 
 pytestmark = pytest.mark.acceptance
@@ -40,19 +40,19 @@ def broken(play: Play) -> set[str]:
     return {m.name for m in play.measures if not m.kept}
 
 
-def expected(plants: planted.Plants, chosen: tuple[str, ...]) -> set[str]:
+def expected(plants: planted_faults.Plants, chosen: tuple[str, ...]) -> set[str]:
     return set().union(*(plants[name] for name in chosen))
 
 
 def test_what_was_left_behind_is_found(tmp_path: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(aftermath, "LATE_BOOKS", 1.0)
-    monkeypatch.setattr(aftermath, "LATE_GOODS", 1.0)
+    monkeypatch.setattr(final_checks, "LATE_BOOKS", 1.0)
+    monkeypatch.setattr(final_checks, "LATE_GOODS", 1.0)
     for part in LONG:
         monkeypatch.setattr(chaos.Chaos, part, lambda self: None)
     play = Play(tmp_path, random.Random(1), print, scale=0.03, plants=frozenset(AFTERWARDS))
     chaos.run(play)
     timed = set() if CAMPAIGN else {"served"}  # beside a whole suite a second is no measure
-    assert broken(play) - timed == expected(planted.CHAOS, AFTERWARDS)
+    assert broken(play) - timed == expected(planted_faults.CHAOS, AFTERWARDS)
 
 
 if CAMPAIGN:  # minutes each
@@ -61,22 +61,22 @@ if CAMPAIGN:  # minutes each
     def test_what_fails_meanwhile_is_found(tmp_path: Any, chosen: tuple[str, ...]) -> None:
         play = Play(tmp_path, random.Random(1), print, scale=0.03, plants=frozenset(chosen))
         chaos.run(play)
-        assert broken(play) == expected(planted.CHAOS, chosen)
+        assert broken(play) == expected(planted_faults.CHAOS, chosen)
 
     def test_a_lost_invoice_is_found(tmp_path: Any, monkeypatch: Any) -> None:
         for part in LONG:
             monkeypatch.setattr(chaos.Chaos, part, lambda self: None)
         play = Play(tmp_path, random.Random(1), print, scale=0.03, plants=frozenset(MUTE))
         chaos.run(play)
-        assert broken(play) == expected(planted.CHAOS, MUTE)
+        assert broken(play) == expected(planted_faults.CHAOS, MUTE)
 
     @pytest.mark.parametrize("chosen", ON_THE_WAY_IN)
     def test_a_fault_on_the_way_in_is_found(tmp_path: Any, chosen: tuple[str, ...]) -> None:
         play = Play(tmp_path, random.Random(1), print, scale=0.05, plants=frozenset(chosen))
         failover.run(play)
-        assert broken(play) == expected(planted.FAILOVER, chosen)
+        assert broken(play) == expected(planted_faults.FAILOVER, chosen)
 
 
 def test_every_fault_is_played() -> None:
-    assert {*AFTERWARDS, *MUTE, *(name for chosen in MEANWHILE for name in chosen)} == set(planted.CHAOS)
-    assert {name for chosen in ON_THE_WAY_IN for name in chosen} == set(planted.FAILOVER)
+    assert {*AFTERWARDS, *MUTE, *(name for chosen in MEANWHILE for name in chosen)} == set(planted_faults.CHAOS)
+    assert {name for chosen in ON_THE_WAY_IN for name in chosen} == set(planted_faults.FAILOVER)

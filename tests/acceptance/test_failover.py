@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apps.bot.synthetic import FIRST_UPDATE
+from apps.bot.testbuy_chat import FIRST_UPDATE
 from tests.live import Live, Prepared
 
 pytestmark = pytest.mark.acceptance

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from apps.ops.up import supervisor
+from host.up import supervisor
 from tests.live import Live, Prepared
 
 pytestmark = pytest.mark.acceptance

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from apps.base.embedded import LAST_RESORT
+from host.postgres import LAST_RESORT
 from tests.live import Live, Prepared, descendants
 from tests.plugin import ROOT, free_port
 

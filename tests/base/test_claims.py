@@ -11,12 +11,12 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from apps.base import claims
 from apps.base.clock import shift_clock, shop_now
-from apps.base.errands import Errand, run_errand, send_errand
 from apps.base.incidents import Incident
-from apps.base.queue.registered import task
-from apps.base.queue.ticker import tick
+from apps.base.work import claimable
+from apps.base.work.clock_thread import tick
+from apps.base.work.deferred_calls import Errand, run_errand, send_errand
+from apps.base.work.registered_tasks import task
 
 done: list[str] = []
 
@@ -68,10 +68,10 @@ def test_a_rollback_leaves_no_bell(db: Any) -> None:
 
 def test_the_attempt_is_counted_before_the_work(db: Any) -> None:
     send_errand(NOTE, "a")
-    row = claims.claim(Errand, only().pk)
+    row = claimable.claim(Errand, only().pk)
     assert row is not None
     assert only().attempts == 1, "so that a row that kills its worker is counted too"
-    assert claims.claim(Errand, row.pk) is None, "while it is claimed nobody else takes it"
+    assert claimable.claim(Errand, row.pk) is None, "while it is claimed nobody else takes it"
 
 
 def test_failures_wait_longer_each_time_and_end_as_a_dead_letter(db: Any) -> None:
@@ -107,19 +107,19 @@ def test_a_poison_row_blocks_nobody(db: Any) -> None:
 
 def test_a_dead_letter_comes_back_to_life(db: Any) -> None:
     send_errand(NOTE, "a")
-    claims.bury(only(), "broken")
-    claims.revive(only())
+    claimable.bury(only(), "broken")
+    claimable.revive(only())
     run_errand(str(only().pk))
     assert done == ["a"]
 
 
 def test_a_time_moved_during_the_work_is_left(db: Any) -> None:
     send_errand(NOTE, "a")
-    row = claims.claim(Errand, only().pk)
+    row = claimable.claim(Errand, only().pk)
     assert row is not None
     sooner = shop_now() + timedelta(seconds=3)
     Errand.objects.update(next_at=sooner)
-    claims.release(row, None)
+    claimable.release(row, None)
     assert only().next_at == sooner
     assert only().claimed_until is None
 
@@ -157,18 +157,18 @@ class TestFenced:
     @pytest.fixture
     def stale(self) -> Errand:
         send_errand(NOTE, "a")
-        first = claims.claim(Errand, only().pk)
+        first = claimable.claim(Errand, only().pk)
         assert first is not None
         Errand.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-        assert claims.claim(Errand, first.pk) is not None
+        assert claimable.claim(Errand, first.pk) is not None
         return first
 
     @pytest.mark.parametrize(
         "end",
         [
-            lambda row: claims.release(row, None),
-            lambda row: claims.postpone(row, "x"),
-            lambda row: claims.bury(row, "x"),
+            lambda row: claimable.release(row, None),
+            lambda row: claimable.postpone(row, "x"),
+            lambda row: claimable.bury(row, "x"),
         ],
     )
     def test_it_cannot_end_it(self, stale: Errand, end: Callable[[Errand], None]) -> None:
@@ -176,10 +176,10 @@ class TestFenced:
         row = only()
         assert row.claimed_until is not None
         assert (row.attempts, row.dead_at, row.last_error) == (2, None, "")
-        assert claims.claim(Errand, row.pk) is None, "the second one still has it"
+        assert claimable.claim(Errand, row.pk) is None, "the second one still has it"
 
     def test_a_claim_from_the_future_holds_nobody_off(self) -> None:
         """Made before the database's clock was set back."""
         send_errand(NOTE, "a")
         Errand.objects.update(claimed_until=timezone.now() + timedelta(hours=1))
-        assert claims.claim(Errand, only().pk) is not None
+        assert claimable.claim(Errand, only().pk) is not None

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.base import clock_steps, leases
+from apps.base import clock_steps
 from apps.base.clock import shift_clock
 from apps.base.clock_steps import ClockWatch
 from apps.base.incidents import Incident
-from apps.base.leases import Lease
-from apps.orders.gateways import lanes
+from apps.base.work import leases
+from apps.base.work.leases import Lease
+from apps.orders.gateways import rate_and_breaker
 from apps.orders.models import GatewayLane, Order, Seat, Variant
 from tests.driver import Buyer, Shop
 
@@ -75,8 +76,8 @@ def test_one_of_several_processes_follows(db: Any) -> None:
 def test_times_from_before_the_step_hold_nobody_off(db: Any) -> None:
     ahead = timezone.now() + timedelta(hours=1)
     GatewayLane.objects.create(name="x", free_at=ahead, open_until=ahead)
-    assert not lanes.is_open("x")
-    assert lanes.take_slot("x", 0.5)
+    assert not rate_and_breaker.is_open("x")
+    assert rate_and_breaker.take_slot("x", 0.5)
     Lease.objects.create(name="bot", holder="a", host="a", epoch=3, until=ahead)
     held = leases.take_lease("bot", holder="b", host="b")
     assert held is not None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from apps.base import embedded
+from host import postgres
 
 
 def test_copied_programs_find_their_libraries(tmp_path: Path) -> None:
     """They broke on a fresh machine: only the programs were copied, not the libraries that wheels keep beside them."""
-    programs = embedded.copied_programs(embedded.wheel_programs(), tmp_path, None)
+    programs = postgres.copied_programs(postgres.wheel_programs(), tmp_path, None)
     for name in ("initdb", "postgres", "psql"):
         run = subprocess.run([programs / name, "--version"], capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
@@ -21,6 +21,6 @@ def test_copied_programs_find_their_libraries(tmp_path: Path) -> None:
 
 
 def test_copied_once(tmp_path: Path) -> None:
-    first = embedded.copied_programs(embedded.wheel_programs(), tmp_path, None)
+    first = postgres.copied_programs(postgres.wheel_programs(), tmp_path, None)
     (first / "mark").touch()
-    assert (embedded.copied_programs(embedded.wheel_programs(), tmp_path, None) / "mark").exists()
+    assert (postgres.copied_programs(postgres.wheel_programs(), tmp_path, None) / "mark").exists()

@@ -10,9 +10,10 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.base.crypto import CannotOpen, key_ring, lookup_hash, open_sealed, seal
 from apps.base.ids import uuid7
+from apps.base.sealing import lookup_hash, open_sealed, seal
 from apps.bot.models import Chat, telegram_hash
+from host.crypto import CannotOpen, key_ring
 from tests.plugin import KEY
 
 OTHER = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from apps.base import leases
-from apps.bot.sender import desk
+from apps.base.work import leases
+from apps.bot.outbound import claims
 
 
 def expire() -> None:
@@ -64,8 +64,8 @@ def test_a_paused_holder_is_refused_by_the_row_it_wants_to_write(db: Any) -> Non
         assert leases.take_lease("bot", holder=f"new:{number}", host="b") is not None
         expire()
         try:
-            desk.turn([], epoch=old.epoch, room=1, silent=[], urgency=3)
-        except desk.LeaseLost:
+            claims.turn([], epoch=old.epoch, room=1, silent=[], urgency=3)
+        except claims.LeaseLost:
             refused += 1
     assert refused == rounds
 

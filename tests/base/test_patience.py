@@ -13,33 +13,33 @@ from typing import Any
 
 import pytest
 
-from apps.base import heartbeats, patience
-from apps.base.environment import ROOT
+from host import heartbeats, start_delay
+from host.environment import ROOT
 
 
 def test_pauses_grow_and_never_end() -> None:
-    assert [patience.pause_before(n) for n in (0, 1, 2, 3, 4, 5, 6, 200)] == [0, 0, 1, 2, 4, 8, 15, 15]
+    assert [start_delay.pause_before(n) for n in (0, 1, 2, 3, 4, 5, 6, 200)] == [0, 0, 1, 2, 4, 8, 15, 15]
 
 
 def test_short_lives_are_counted_and_a_long_one_starts_afresh(tmp_path: Path) -> None:
     note = tmp_path / "bot.start"
-    assert patience.short_lives(note, 1000.0) == 0
+    assert start_delay.short_lives(note, 1000.0) == 0
     note.write_text('{"started": 1000.0, "short_lives": 3}')
-    assert patience.short_lives(note, 1002.0) == 4
-    assert patience.short_lives(note, 1011.0) == 0
-    assert patience.short_lives(note, 900.0) == 0, "the machine's clock was set back"
+    assert start_delay.short_lives(note, 1002.0) == 4
+    assert start_delay.short_lives(note, 1011.0) == 0
+    assert start_delay.short_lives(note, 900.0) == 0, "the machine's clock was set back"
 
 
 @pytest.mark.parametrize("rubbish", ["", "null", "[]", '{"started": "x"}'])
 def test_a_broken_note_is_no_reason_not_to_start(tmp_path: Path, rubbish: str) -> None:
     (tmp_path / "bot.start").write_text(rubbish)
-    patience.wait_before_start("bot", tmp_path)
-    assert patience.short_lives(tmp_path / "bot.start", time.time()) == 1
+    start_delay.wait_before_start("bot", tmp_path)
+    assert start_delay.short_lives(tmp_path / "bot.start", time.time()) == 1
 
 
 def test_the_tether_waits_and_then_becomes_the_program(tmp_path: Path) -> None:
     env = {**os.environ, "AUTOORDER_RUN": str(tmp_path)}
-    command = [sys.executable, "-m", "apps.base.tether", "--as", "demo", sys.executable, "-c", "print('here')"]
+    command = [sys.executable, "-m", "host.launch", "--as", "demo", sys.executable, "-c", "print('here')"]
     began = time.monotonic()
     for _ in range(3):
         run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
@@ -64,19 +64,19 @@ def test_a_beat_is_heard_by_systemd(tmp_path: Path, monkeypatch: Any) -> None:
 
 def test_a_web_process_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: Any) -> None:
     """`watch` asks it: a master whose children hang is killed with its whole group."""
-    from apps.ops import watch
+    from host.watchdog import main
 
     monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path))
     stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "gunicorn"], start_new_session=True)
     try:
-        monkeypatch.setattr(watch, "YOUNG", 0.0)
-        monkeypatch.setattr(watch, "HUNG", 0.3)
-        diary = watch.Diary(tmp_path / "watch.jsonl")
-        monkeypatch.setattr(watch, "processes", lambda word, home: [(stuck.pid, 60.0)] if word == "gunicorn" else [])
+        monkeypatch.setattr(main, "YOUNG", 0.0)
+        monkeypatch.setattr(main, "HUNG", 0.3)
+        diary = main.Diary(tmp_path / "watch.jsonl")
+        monkeypatch.setattr(main, "processes", lambda word, home: [(stuck.pid, 60.0)] if word == "gunicorn" else [])
         heartbeats.note("web")
-        assert watch.look(diary, str(ROOT)) == []
+        assert main.look(diary, str(ROOT)) == []
         time.sleep(0.5)
-        assert watch.look(diary, str(ROOT)) == [stuck.pid]
+        assert main.look(diary, str(ROOT)) == [stuck.pid]
         assert stuck.wait(5) == -signal.SIGKILL
     finally:
         stuck.kill()

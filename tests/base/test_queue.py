@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django_q.models import OrmQ
 
-from apps.base.queue.bells import BELL_CHANNEL, ring
-from apps.base.queue.broker import BellBroker
+from apps.base.work.broker import BellBroker
+from apps.base.work.enqueue import BELL_CHANNEL, ring
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +19,7 @@ def ear() -> Any:
     """A second connection that listens."""
     import psycopg
 
-    from apps.bot.leader import listening_params
+    from apps.bot.connection.leader import listening_params
 
     wire = psycopg.connect(**listening_params())
     wire.execute(f"LISTEN {BELL_CHANNEL}")
@@ -30,7 +30,7 @@ def ear() -> Any:
 def test_many_bells_of_one_transaction_wake_once_and_after_the_commit(ear: Any) -> None:
     with transaction.atomic():
         for number in range(5):
-            ring("apps.base.queue.cluster.heartbeat", number)
+            ring("apps.base.work.cluster.heartbeat", number)
         assert ear() == 0
     assert ear() == 1
     assert OrmQ.objects.count() == 5
@@ -38,7 +38,7 @@ def test_many_bells_of_one_transaction_wake_once_and_after_the_commit(ear: Any) 
 
 def test_a_rollback_wakes_nobody(ear: Any) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
-        ring("apps.base.queue.cluster.heartbeat", 1)
+        ring("apps.base.work.cluster.heartbeat", 1)
         raise RuntimeError
     assert ear() == 0
     assert not OrmQ.objects.exists()
@@ -46,7 +46,7 @@ def test_a_rollback_wakes_nobody(ear: Any) -> None:
 
 def test_the_oldest_bell_comes_first_and_is_lent_once() -> None:
     for number in range(3):
-        ring("apps.base.queue.cluster.heartbeat", number)
+        ring("apps.base.work.cluster.heartbeat", number)
     broker = BellBroker("autoorder")
     first = broker._take()
     assert first[0][0] == OrmQ.objects.order_by("id").first().pk  # type: ignore[union-attr]
@@ -63,12 +63,12 @@ def test_a_lost_connection_is_waited_for() -> None:
         pid = cursor.fetchone()[0]
     import psycopg
 
-    from apps.bot.leader import listening_params
+    from apps.bot.connection.leader import listening_params
 
     with psycopg.connect(**listening_params()) as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])
     assert broker.dequeue() is None
-    ring("apps.base.queue.cluster.heartbeat", 1)
+    ring("apps.base.work.cluster.heartbeat", 1)
     assert broker.dequeue()
 
 
@@ -81,7 +81,7 @@ def test_waiting_ends_when_a_bell_rings_elsewhere() -> None:
 
     def later() -> None:
         time.sleep(0.2)
-        ring("apps.base.queue.cluster.heartbeat", 1)
+        ring("apps.base.work.cluster.heartbeat", 1)
         connection.close()
 
     thread = threading.Thread(target=later)

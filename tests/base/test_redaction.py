@@ -11,9 +11,9 @@ import pytest
 import sentry_sdk
 from sentry_sdk.transport import Transport
 
-from apps.base import redaction
-from apps.base.redaction import learn, redact, redact_all, redact_report
 from autoorder.logs import OneLine
+from host import redaction
+from host.redaction import learn, redact, redact_all, redact_report
 
 SECRET = "s3kr1t/with+signs=="
 TOKEN = "123456789:AAaaBBbbCCccDDddEEeeFFffGGggHHhh"

@@ -11,12 +11,12 @@ from django.db import DatabaseError, connection, transaction
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from apps.base.errands import Errand, run_errand
-from apps.base.queue.broker import BellBroker
-from apps.base.queue.registered import NotATask, may_run, task_named
-from apps.base.rights import grant_rights
-from apps.bot import outbox
+from apps.base.database_rights import grant_rights
+from apps.base.work.broker import BellBroker
+from apps.base.work.deferred_calls import Errand, run_errand
+from apps.base.work.registered_tasks import NotATask, may_run, task_named
 from apps.bot.chats import chat_of
+from apps.bot.outbound import outbox
 from apps.orders.models import Seat, Variant
 from tests.driver import Buyer, Shop
 
@@ -107,7 +107,7 @@ def test_a_row_of_the_queue_that_we_did_not_sign_is_thrown_away(shop: Shop, tono
     signed = SignedPackage.dumps({"func": "os.system", "args": ("true",), "kwargs": {}, "name": "x", "id": "y"})
     OrmQ.objects.create(key="autoorder", payload=signed, lock="2020-01-01T00:00Z")
     ours = SignedPackage.dumps(
-        {"func": "apps.base.queue.cluster.heartbeat", "args": ("worker",), "kwargs": {}, "name": "x", "id": "y"}
+        {"func": "apps.base.work.cluster.heartbeat", "args": ("worker",), "kwargs": {}, "name": "x", "id": "y"}
     )
     OrmQ.objects.create(key="autoorder", payload=ours, lock="2020-01-01T00:00Z")
     broker = BellBroker(list_key="autoorder")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from apps.base import checks, environment
-from apps.base.environment import ROOT, wrong_setting
+from apps.base import checks
+from host import environment
+from host.environment import ROOT, wrong_setting
 
 
 @pytest.mark.parametrize(

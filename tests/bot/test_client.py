@@ -22,8 +22,8 @@ from telegram.error import (
     TimedOut,
 )
 
-from apps.bot.choice import HEALTHY, LONGEST, PATIENCE, Choice
-from apps.bot.client import Outcome, Verdict, judge
+from apps.bot.api.client import Outcome, Verdict, judge
+from apps.bot.connection.mode import HEALTHY, LONGEST, PATIENCE, Choice
 
 KEY: Any = ConnectionKey("x", 443, True, True, None, None, None)
 
@@ -128,7 +128,7 @@ def test_another_wish_is_followed_and_back_to_auto_nothing_jumps() -> None:
 async def outcomes() -> list[Verdict]:
     """What really comes of a refused, a silent and a cut connection, on this machine's own sockets."""
 
-    from apps.bot.client import Telegram
+    from apps.bot.api.client import Telegram
 
     async def silent(reader: Any, writer: Any) -> None:
         await asyncio.sleep(5)
@@ -155,7 +155,7 @@ def test_real_sockets_mean_the_same() -> None:
 
 def test_many_failures_at_once_turn_to_the_next_url_once() -> None:
     """With two URLs an even number of failures would otherwise come back to the dead one."""
-    from apps.bot.client import Telegram
+    from apps.bot.api.client import Telegram
 
     async def both() -> int:
         telegram = Telegram("1:x", ["http://127.0.0.1:9", "http://127.0.0.1:8"])
@@ -184,7 +184,7 @@ class Scripted:
 
 
 def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    from apps.bot import failover
+    from apps.bot.connection import failover
 
     settings.PUBLIC_URL, settings.TELEGRAM_MODE = "https://toko.example", "auto"
 
@@ -217,7 +217,7 @@ def test_a_refused_webhook_leaves_polling_open(monkeypatch: pytest.MonkeyPatch, 
 
 def test_an_address_that_answers_nothing_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy whose upstream is blocked takes every call and answers none: the next address is tried after a while."""
-    from apps.bot import client
+    from apps.bot.api import client
 
     asked: list[int] = []
 

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from PIL import Image
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
-from apps.bot import outbox
+from apps.bot.api.client import Verdict, judge
 from apps.bot.chats import chat_of
-from apps.bot.client import Verdict, judge
-from apps.bot.fitting import BUTTON, BUTTONS, CAPTION, TEXT, cut, cut_html, file_name, seen, units
+from apps.bot.dialogue.screens import Button, Screen, send_screen
+from apps.bot.dialogue.texts import plain
 from apps.bot.models import OutboundMessage, Picture, PictureFile
-from apps.bot.picture_child import fitting_size, reencoded
-from apps.bot.screens import Button, Screen, send_screen
-from apps.bot.services import BadPicture, keep_picture
-from apps.bot.texts import plain
+from apps.bot.outbound import outbox
+from apps.bot.outbound.message_limits import BUTTON, BUTTONS, CAPTION, TEXT, cut, cut_html, file_name, seen, units
+from apps.bot.picture_encoder import fitting_size, reencoded
+from apps.bot.pictures import BadPicture, keep_picture
 from apps.orders.models import CartItem, Product, Variant
-from apps.sandbox.fakes.rules import CODES, parse_html, size_of
+from fakes.bot_api_rules import CODES, parse_html, size_of
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
@@ -181,7 +181,7 @@ class TestRefused:
         shop.fakes.world.faults.telegram_refuses = "Pantangan"
         from apps.bot.models import Chat
         from apps.orders.services import checkout
-        from apps.orders.services.limits import Wanted
+        from apps.orders.services.hoarding_limits import Wanted
 
         sari.says("/start")
         checkout.place(buyer=Chat.objects.get(), basket=[Wanted(Variant.objects.select_related("product").get(), 1)])

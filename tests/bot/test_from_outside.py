@@ -10,9 +10,10 @@ from django.core.management import call_command
 from django.db import OperationalError
 
 from apps.base.incidents import Incident
-from apps.bot import hang_guard, inbox, outbox, poller
 from apps.bot.chats import chat_of
+from apps.bot.inbound import hang_guard, inbox, poller
 from apps.bot.models import Chat, ChatSession, InboundUpdate
+from apps.bot.outbound import outbox
 from apps.orders.models import GatewayEvent, Variant
 from tests.driver import Buyer, Shop
 
@@ -107,7 +108,7 @@ class TestOneBadUpdate:
             raise OperationalError
 
         monkeypatch.setattr(inbox, "store", away)
-        monkeypatch.setattr("apps.base.sql.RECONNECT", 0.0)
+        monkeypatch.setattr("apps.base.fast_rows.RECONNECT", 0.0)
         assert shop.post_update(update(1, text="/start")).status_code == 503
         with pytest.raises(OperationalError):
             poller.store_all([update(1, text="/start")])
@@ -169,7 +170,7 @@ class TestOddEvents:
         self, shop: Shop, sari: Buyer, spotify: Variant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         number = sari.orders("Spotify")
-        monkeypatch.setattr("apps.orders.services.events._keep", lambda *args: 1 / 0)
+        monkeypatch.setattr("apps.orders.services.gateway_events._keep", lambda *args: 1 / 0)
         assert shop.webhook(number).status_code == 200
         assert GatewayEvent.objects.get().reason == "unreadable"
         monkeypatch.undo()
@@ -211,7 +212,7 @@ class TestGroups:
         self.heard_there(shop, tono)
 
     def heard_there(self, shop: Shop, tono: Buyer) -> None:
-        from apps.bot.news import tell_staff
+        from apps.bot.staff.notices import tell_staff
 
         for n in range(2):
             tell_staff("money_back", about=f"x{n}", number=f"AO-{n}", name="Joki", amount=1)
@@ -226,7 +227,7 @@ class TestGroups:
         assert Chat.objects.filter(kind="supergroup").count() == 1
 
     def test_alerts_of_a_host_follow_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from apps.ops import outside
+        from host import alert_channels
 
         asked: list[str] = []
 
@@ -234,11 +235,13 @@ class TestGroups:
             asked.append(body.decode())
             if "chat_id=-77&" in body.decode():
                 said = {"ok": False, "parameters": {"migrate_to_chat_id": -10077}}
-                raise outside.Answered(400, json.dumps(said).encode())
+                raise alert_channels.Answered(400, json.dumps(said).encode())
             return b'{"ok": true, "result": {"message_id": 1}}'
 
-        monkeypatch.setattr(outside, "post", post)
-        assert outside.call_bot("https://x", "7:t", "sendMessage", {"chat_id": "-77", "text": "a"}) == {"message_id": 1}
+        monkeypatch.setattr(alert_channels, "post", post)
+        assert alert_channels.call_bot("https://x", "7:t", "sendMessage", {"chat_id": "-77", "text": "a"}) == {
+            "message_id": 1
+        }
         assert len(asked) == 2
 
 

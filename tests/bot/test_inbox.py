@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from apps.bot import inbox, poller
+from apps.bot.dialogue.router import DuplicateRoute, Routes, all_routes, merge
+from apps.bot.inbound import inbox, poller
 from apps.bot.models import Chat, ChatSession, InboundUpdate
-from apps.bot.router import DuplicateRoute, Routes, all_routes, merge
 from tests.driver import Buyer, Shop
 
 HELLO = {"update_id": 1, "message": {"message_id": 1, "date": 1, "chat": {"id": 701, "type": "private"},
@@ -150,12 +150,6 @@ def test_two_rooms_cannot_claim_one_word() -> None:
 
 def test_every_button_fits_into_telegram() -> None:
     assert all(len(verb) <= 10 for verb in all_routes().buttons)
-
-
-def test_the_drawn_map_is_the_map() -> None:
-    from apps.bot.diagram import FILE, draw
-
-    assert FILE.read_text() == draw(), "run: make map"
 
 
 def test_somebody_whom_the_bot_wrote_first_is_answered(shop: Shop, tono: Buyer) -> None:

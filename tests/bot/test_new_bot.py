@@ -82,7 +82,7 @@ def test_pictures_survive(shop: Shop, sari: Buyer) -> None:
 
     from PIL import Image
 
-    from apps.bot.services import keep_picture
+    from apps.bot.pictures import keep_picture
     from apps.orders.models import Product
 
     out = io.BytesIO()

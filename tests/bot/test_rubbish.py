@@ -12,7 +12,7 @@ from django.core.management import call_command
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from apps.bot import poller
+from apps.bot.inbound import poller
 from apps.bot.models import InboundUpdate, OutboundMessage
 from apps.orders.models import GatewayEvent
 from tests.conftest import make_product

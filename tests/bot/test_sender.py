@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.base import leases
 from apps.base.incidents import Incident
-from apps.bot import outbox
+from apps.base.work import leases
+from apps.bot.api.client import Outcome, Verdict
 from apps.bot.chats import chat_of
-from apps.bot.client import Outcome, Verdict
 from apps.bot.models import Chat, OutboundMessage
-from apps.bot.sender import desk
-from apps.bot.sender.bucket import Bucket, Pace
+from apps.bot.outbound import claims, outbox
+from apps.bot.outbound.rate_limit import Bucket, Pace
 from tests.driver import Buyer, Shop
 
 Kind = OutboundMessage.Kind
@@ -28,12 +27,12 @@ def chat(shop: Shop, number: int) -> Chat:
 
 def claim(shop: Shop, **changes: Any) -> list[OutboundMessage]:
     held = shop.held or shop.lead()
-    return desk.turn([], **{"epoch": held.epoch, "room": 64, "silent": [], "urgency": 3, **changes})
+    return claims.turn([], **{"epoch": held.epoch, "room": 64, "silent": [], "urgency": 3, **changes})
 
 
 def finish(shop: Shop, message: OutboundMessage, verdict: Verdict, **more: Any) -> OutboundMessage:
     held = shop.held or shop.lead()
-    desk.turn([desk.Sent(message, Outcome(verdict, **more))], epoch=held.epoch, room=0, silent=[], urgency=3)
+    claims.turn([claims.Sent(message, Outcome(verdict, **more))], epoch=held.epoch, room=0, silent=[], urgency=3)
     message.refresh_from_db()
     return message
 
@@ -77,7 +76,7 @@ def test_replies_die_when_nobody_waits_any_more(shop: Shop) -> None:
     outbox.send_text(chat(shop, 1), "late", kind=Kind.REPLY)
     goods = outbox.send_text(chat(shop, 2), "late", kind=Kind.GOODS)
     shop.forward(seconds=61)
-    desk.sweep_expired()
+    claims.sweep_expired()
     assert [m.pk for m in claim(shop)] == [goods.pk]
 
 
@@ -142,7 +141,7 @@ def test_what_an_older_leader_held_is_unknown(shop: Shop) -> None:
     cast = outbox.send_text(chat(shop, 2), "x", kind=Kind.BROADCAST)
     claim(shop)
     new = shop.lead()
-    assert desk.take_over(new.epoch) == 2
+    assert claims.take_over(new.epoch) == 2
     goods.refresh_from_db()
     cast.refresh_from_db()
     assert (goods.state, goods.unknowns) == ("queued", 1)
@@ -154,14 +153,14 @@ def test_an_old_leader_cannot_claim_or_record(shop: Shop) -> None:
     old = shop.lead()
     message = claim(shop)[0]
     leases.take_lease("bot", holder="other", host="test", alone_on_host=True)
-    with pytest.raises(desk.LeaseLost):
-        desk.turn([desk.Sent(message, Outcome(Verdict.SENT))], epoch=old.epoch, room=5, silent=[], urgency=3)
+    with pytest.raises(claims.LeaseLost):
+        claims.turn([claims.Sent(message, Outcome(Verdict.SENT))], epoch=old.epoch, room=5, silent=[], urgency=3)
     message.refresh_from_db()
     assert message.state == "sending"
 
 
 def test_a_picture_is_uploaded_once(shop: Shop, sari: Buyer) -> None:
-    from apps.bot.services import keep_picture
+    from apps.bot.pictures import keep_picture
     from apps.orders.demo.pictures import draw
 
     picture = keep_picture(draw("Netflix", "#b91c1c"))

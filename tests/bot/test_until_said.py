@@ -11,11 +11,10 @@ import pytest
 
 from apps.base.clock import shift_clock
 from apps.base.incidents import Incident, due_incidents, raise_incident
-from apps.base.queue.ticker import tick
-from apps.bot import outbox
-from apps.bot.client import Outcome, Verdict
+from apps.base.work.clock_thread import tick
+from apps.bot.api.client import Outcome, Verdict
 from apps.bot.models import Chat, OutboundMessage
-from apps.bot.sender import desk
+from apps.bot.outbound import claims, outbox
 from apps.orders.models import Variant
 from tests.driver import Buyer, Shop
 
@@ -54,7 +53,7 @@ def test_pauses_between_tries_grow(shop: Shop, sari: Buyer) -> None:
     waits = []
     for _ in range(9):
         message.refresh_from_db()
-        desk._unknown(message, Outcome(Verdict.UNKNOWN, "500"))
+        claims._unknown(message, Outcome(Verdict.UNKNOWN, "500"))
         message.refresh_from_db()
         assert message.next_at is not None
         waits.append(message.next_at)
@@ -74,9 +73,9 @@ def test_an_older_edit_never_overtakes_a_newer_one(shop: Shop, sari: Buyer, how:
     chat, target = Chat.objects.get(), sari.screen["message_id"]
     held = shop.held or shop.lead()
     old = edit(chat, target, "OLD")
-    (flying,) = desk.turn([], epoch=held.epoch, room=5, silent=[], urgency=3)
+    (flying,) = claims.turn([], epoch=held.epoch, room=5, silent=[], urgency=3)
     edit(chat, target, "NEW")
-    desk.turn([desk.Sent(flying, Outcome(how, "timeout"))], epoch=held.epoch, room=0, silent=[], urgency=3)
+    claims.turn([claims.Sent(flying, Outcome(how, "timeout"))], epoch=held.epoch, room=0, silent=[], urgency=3)
     shop.settle()
     shop.forward(minutes=2)
     assert [m["text"] for m in sari.messages if m["message_id"] == target] == ["NEW"]
@@ -122,7 +121,7 @@ def test_an_owner_bot_that_says_slow_down_ends_no_alert(
     shop: Shop, tono: Buyer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its 429 and a shop's bot that the owner never greeted: the owner bot brings it a little later."""
-    from apps.ops import alerts
+    from apps.ops.monitoring import alerts
 
     brought: list[int] = []
     slow = [True]
@@ -134,7 +133,7 @@ def test_an_owner_bot_that_says_slow_down_ends_no_alert(
 
     monkeypatch.setattr(alerts, "own_token", lambda: "7:owner")
     monkeypatch.setattr(alerts, "_bring", bring)
-    monkeypatch.setattr(alerts.outside, "tell", lambda *args, **more: "")
+    monkeypatch.setattr(alerts.alert_channels, "tell", lambda *args, **more: "")
     settings.OWNER_CHAT_IDS = [799]
     trouble()
     shop.settle()

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from apps.bot import inbox, probe
+from apps.bot.connection import webhook_probe
+from apps.bot.inbound import inbox
+from apps.bot.inbound.incoming import NotAnUpdate, Unreadable, clean
+from apps.bot.inbound.update_parsing import parse
 from apps.bot.models import InboundUpdate
-from apps.bot.outbox import bot_id
-from apps.bot.parsing import parse
-from apps.bot.updates import NotAnUpdate, Unreadable, clean
+from apps.bot.outbound.outbox import bot_id
 from tests.driver import Buyer, Shop
 
 START = {
@@ -91,8 +92,8 @@ def test_what_cannot_be_stored_is_503(shop: Shop, monkeypatch: pytest.MonkeyPatc
         raise OperationalError("no database")
 
     monkeypatch.setattr("apps.bot.views.inbox.store", broken)
-    monkeypatch.setattr("apps.base.sql.RECONNECT", 0.0)
-    monkeypatch.setattr("apps.base.sql.connection.close", lambda: None)  # the test's own
+    monkeypatch.setattr("apps.base.fast_rows.RECONNECT", 0.0)
+    monkeypatch.setattr("apps.base.fast_rows.connection.close", lambda: None)  # the test's own
     assert shop.post_update(START).status_code == 503
 
 
@@ -107,8 +108,8 @@ def test_a_dead_connection_is_not_telegrams_business(shop: Shop, monkeypatch: py
         return store(*args)
 
     monkeypatch.setattr("apps.bot.views.inbox.store", stumbles)
-    monkeypatch.setattr("apps.base.sql.RECONNECT", 0.0)
-    monkeypatch.setattr("apps.base.sql.connection.close", lambda: None)
+    monkeypatch.setattr("apps.base.fast_rows.RECONNECT", 0.0)
+    monkeypatch.setattr("apps.base.fast_rows.connection.close", lambda: None)
     assert shop.post_update(START).status_code == 200
     assert InboundUpdate.objects.get().handled_at is not None
 
@@ -134,9 +135,9 @@ def test_the_button_is_answered_in_the_reply(shop: Shop, sari: Buyer) -> None:
 
 
 def test_our_own_nonce_comes_back(shop: Shop) -> None:
-    asked = probe.question()
-    assert probe.is_ours(asked, shop.post_update(asked).json())
-    assert not probe.is_ours(probe.question(), shop.post_update(asked).json())
+    asked = webhook_probe.question()
+    assert webhook_probe.is_ours(asked, shop.post_update(asked).json())
+    assert not webhook_probe.is_ours(webhook_probe.question(), shop.post_update(asked).json())
     assert not InboundUpdate.objects.exists()
 
 

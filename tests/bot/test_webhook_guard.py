@@ -12,8 +12,8 @@ from telegram.error import Conflict
 from apps.base.audit import AuditRow
 from apps.base.credentials import adopt_environment, credential
 from apps.base.incidents import Incident, raise_incident, resolve_incident
-from apps.bot import failover, rival
-from apps.bot.client import Outcome, Verdict
+from apps.bot.api.client import Outcome, Verdict
+from apps.bot.connection import failover, token_conflict
 
 OURS = "https://toko.example/telegram/webhook/"
 
@@ -296,7 +296,7 @@ def test_another_who_polls_with_our_token_is_told_and_its_end_too(
     failover.MODE.set("polling", actor="test")
     leader._start_polling = lambda: None  # type: ignore[method-assign]
     now = 1000.0
-    monkeypatch.setattr(rival.time, "monotonic", lambda: now)
+    monkeypatch.setattr(token_conflict.time, "monotonic", lambda: now)
     ours = Conflict("Conflict: can't use getUpdates method while webhook is active; use deleteWebhook first")
     theirs = Conflict(
         "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -309,7 +309,7 @@ def test_another_who_polls_with_our_token_is_told_and_its_end_too(
     step(leader, a_minute_later=False)
     step(leader, a_minute_later=False)
     assert states("telegram.rival") == ["open"]
-    now += rival.GONE
+    now += token_conflict.GONE
     step(leader, a_minute_later=False)
     assert states("telegram.rival") == ["resolved"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.conf import settings as shop_settings
 
-from apps.bot.texts import plain, render
+from apps.bot.dialogue.texts import plain, render
 from apps.orders.services.delivery import NAMED, Goods
-from apps.sandbox.fakes.rules import CAPTION, TEXT, parse_html
+from fakes.bot_api_rules import CAPTION, TEXT, parse_html
 from tests.compile_locale import ROOT, read_po
 from tests.words import forbidden
 

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from apps.base.adminpages import ReadOnlyAdmin
+from apps.base.admin_base import ReadOnlyAdmin
 from apps.orders.admin.orders import ACTS
 from apps.orders.models import Order, OrderLine, StockUnit, Variant
 from tests.live import Live

@@ -13,16 +13,17 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from apps.base import credentials, named_locks
+from apps.base import credentials
 from apps.base.clock import shop_now
-from apps.bot import outbox
+from apps.base.work import named_locks
 from apps.bot.models import Chat
+from apps.bot.outbound import outbox
 from apps.orders.gateways.base import Invoice, Status, Truth
 from apps.orders.importing.products import import_products
 from apps.orders.importing.stock import import_stock
-from apps.orders.importing.tables import BadFile
+from apps.orders.importing.table_files import BadFile
 from apps.orders.models import Order, OrderLine, Payment, Seat, StockUnit, Variant
-from apps.orders.services import delivery, making, payment, stock
+from apps.orders.services import delivery, manual_fulfilment, payment, stock
 from apps.orders.services.stock import NewUnit, NotBack
 from apps.orders.states import SEAT, OrderState
 from tests.concurrency.test_races import Together, chat, placing, variants_of
@@ -281,7 +282,7 @@ def test_goods_that_cannot_be_brought_and_a_button_lock_in_one_order(
         with transaction.atomic():
             me = Chat.objects.select_for_update(no_key=True).get(pk=sari.pk)
             meet()
-            return making.ask_money_back(buyer=me, line_id=line.pk)
+            return manual_fulfilment.ask_money_back(buyer=me, line_id=line.pk)
 
     monkeypatch.setattr(outbox, "note_missed", slow)
     results = at_once([lambda: delivery.record_failed(order.pk), press])

@@ -17,7 +17,7 @@ from apps.bot.models import Chat, ChatSession, telegram_hash
 from apps.orders.gateways.base import Invoice, Status, Truth
 from apps.orders.models import GatewayEvent, LedgerEntry, Order, OrderLine, Payment, Seat, Variant
 from apps.orders.services import checkout, delivery, payment, stock
-from apps.orders.services.limits import Refusal, Wanted
+from apps.orders.services.hoarding_limits import Refusal, Wanted
 from apps.orders.services.stock import SoldOut
 from apps.orders.states import OrderState
 from apps.orders.tasks import settle_event, tend_payment
@@ -219,11 +219,11 @@ def test_the_same_webhook_twenty_times_at_once(shop: Shop, at_once: Together) ->
 
 
 def test_two_workers_take_different_bells(transactional_db: Any, at_once: Together) -> None:
-    from apps.base.queue.bells import ring
-    from apps.base.queue.broker import BellBroker
+    from apps.base.work.broker import BellBroker
+    from apps.base.work.enqueue import ring
 
     for number in range(40):
-        ring("apps.base.queue.cluster.heartbeat", number)
+        ring("apps.base.work.cluster.heartbeat", number)
 
     def take_ten() -> list[int]:
         broker = BellBroker("autoorder")
@@ -239,7 +239,7 @@ def test_one_buyers_slow_taps_do_not_hold_up_another(
     """The figure (under 50 ms) is measured by `make bench`; here: the other is done first."""
     import time
 
-    from apps.bot import inbox
+    from apps.bot.inbound import inbox
 
     usual = inbox.route
     done: list[int] = []

@@ -23,7 +23,7 @@ Description=fake Telegram and gateway
 [Service]
 WorkingDirectory=/root/autoorder
 Environment=SANDBOX_URL={FAKES} SANDBOX_TOKEN={TOKEN} AUTOORDER_FOLDER=/var/lib/fakes SANDBOX_RATE=1000
-ExecStart=/opt/autoorder/current/.venv/bin/python -m apps.sandbox.fakes
+ExecStart=/opt/autoorder/current/.venv/bin/python -m fakes
 Restart=always
 [Install]
 WantedBy=multi-user.target

@@ -128,7 +128,7 @@ class Poller:
         self._thread.join()
 
 
-BAD_START = "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/' apps/bot/leader.py"
+BAD_START = "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/' apps/bot/connection/leader.py"
 BAD_WEB = "echo 'raise SystemExit(3)' >> autoorder/wsgi.py"
 BAD_SALE = "sed -i 's/^def goods_sent(about: str) -> None:/&\\n    return/' apps/orders/tasks.py && ! git diff --quiet"
 ADDS_MIGRATION = """cat > apps/ROOM/migrations/9999_bad.py <<'END'

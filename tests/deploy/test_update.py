@@ -15,9 +15,9 @@ from django.core.management import call_command
 
 from apps.base.commands import UsedWrongly
 from apps.base.credentials import Credential, adopt_environment
-from apps.base.crypto import seal
 from apps.base.health import examine
-from apps.ops import moving
+from apps.base.sealing import seal
+from host import adopt_tryout
 
 WORSE = Path(__file__).resolve().parent.parent.parent / "deploy/worse.py"
 
@@ -77,18 +77,18 @@ class TestKeys:
         return [f"{pk}|{seal(b'1:a', column='credential.value', pk=pk).hex()}"]
 
     def test_the_same_keys(self, rows: list[str]) -> None:
-        moving.refuse_other_keys(rows)
-        moving.refuse_other_keys([])
+        adopt_tryout.refuse_other_keys(rows)
+        adopt_tryout.refuse_other_keys([])
 
     @pytest.mark.parametrize("keys", ["k1:" + base64.b64encode(b"x" * 32).decode(), "rubbish", "k9:" + "A" * 43 + "="])
     def test_others_are_refused(self, rows: list[str], monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
         monkeypatch.setenv("FIELD_KEYS", keys)
-        with pytest.raises(moving.CannotMove, match="FIELD_KEYS"):
-            moving.refuse_other_keys(rows)
+        with pytest.raises(adopt_tryout.CannotMove, match="FIELD_KEYS"):
+            adopt_tryout.refuse_other_keys(rows)
 
     def test_a_damaged_row_is_refused(self, rows: list[str]) -> None:
-        with pytest.raises(moving.CannotMove):
-            moving.refuse_other_keys([rows[0][:-2] + "00"])
+        with pytest.raises(adopt_tryout.CannotMove):
+            adopt_tryout.refuse_other_keys([rows[0][:-2] + "00"])
 
 
 @pytest.mark.parametrize(("word", "good"), [("sandi-pemilik-1", True), ("1234567890", False), ("", False)])

@@ -19,10 +19,11 @@ from telegram.error import Conflict
 from apps.base.clock import shop_now
 from apps.base.credentials import adopt_environment
 from apps.base.incidents import Incident, raise_incident, resolve_incident, tend_incident
-from apps.bot import ownerbot
-from apps.bot.client import Outcome, Verdict
+from apps.bot.api.client import Outcome, Verdict
 from apps.bot.models import OutboundMessage
-from apps.ops import alerts, outside
+from apps.bot.staff import owner_bot as owner_bot_module
+from apps.ops.monitoring import alerts
+from host import alert_channels
 from tests.ops.conftest import Listener
 
 
@@ -76,7 +77,7 @@ def mailbox() -> Iterator[Mailbox]:
 @pytest.fixture
 def owner_bot(db: Any, listener: Listener, settings: Any, monkeypatch: Any) -> Listener:
     """An owner bot with an API of its own; Tono owns, Rudi operates."""
-    monkeypatch.setattr(outside, "PAUSE", 0.0)
+    monkeypatch.setattr(alert_channels, "PAUSE", 0.0)
     monkeypatch.setattr(alerts, "_rests_until", 0.0)
     settings.CREDENTIALS = {**settings.CREDENTIALS, "OWNER_BOT_TOKEN": "77:secret"}
     settings.OWNER_API_URLS = [listener.address]
@@ -188,7 +189,7 @@ def test_a_dead_api_costs_all_chats_together_one_patience(
         tried.append(params["chat_id"])
         threading.Event().wait(5)
 
-    monkeypatch.setattr(outside, "call_bot", swallowed)
+    monkeypatch.setattr(alert_channels, "call_bot", swallowed)
     monkeypatch.setattr(alerts, "WITHIN", 0.5)
     monkeypatch.setenv("EMAIL_URL", mailbox.url)
     began = time.monotonic()
@@ -215,7 +216,7 @@ def test_sellers_hear_what_stops_the_selling_without_buttons(owner_bot: Listener
 @pytest.mark.parametrize("url", ["smtp://host/", "http://host/?to=a@b", "smtp+tls://?to=a@b", "rubbish"])
 def test_a_mail_address_that_is_none(url: str) -> None:
     with pytest.raises(ValueError, match="EMAIL_URL wants"):
-        outside.mail(url, "halo")
+        alert_channels.mail(url, "halo")
 
 
 class Scripted:
@@ -237,9 +238,9 @@ def hears(monkeypatch: Any, *updates: dict[str, Any]) -> list[tuple[str, dict[st
     async def here(job: Any) -> Any:
         return job()
 
-    monkeypatch.setattr(ownerbot, "in_thread", here)
+    monkeypatch.setattr(owner_bot_module, "in_thread", here)
     telegram = Scripted(*updates)
-    step = ownerbot.OwnerBot(telegram).round()  # type: ignore[arg-type]
+    step = owner_bot_module.OwnerBot(telegram).round()  # type: ignore[arg-type]
     try:
         step.send(None)  # nothing in it really waits: without a loop it shares the test's transaction
     except StopIteration:
@@ -292,8 +293,8 @@ def test_a_press_that_cannot_be_done_ends_nothing(owner_bot: Listener, monkeypat
             raise OperationalError("the connection is closed")
         return press(*words, **more)
 
-    press = ownerbot.press
-    monkeypatch.setattr(ownerbot, "press", stumbles)
+    press = owner_bot_module.press
+    monkeypatch.setattr(owner_bot_module, "press", stumbles)
     again = {**pressed(700, f"incident:take:{incident.pk.hex}"), "update_id": 6}
     said = hears(monkeypatch, pressed(700, f"incident:take:{incident.pk.hex}"), again)
     assert [method for method, _ in said] == ["answerCallbackQuery", "editMessageReplyMarkup"]
@@ -307,14 +308,14 @@ def test_a_webhook_in_its_way_is_removed(monkeypatch: Any) -> None:
             raise asyncio.CancelledError
 
     telegram = Taken()
-    monkeypatch.setattr(ownerbot, "AGAIN", 0.0)
+    monkeypatch.setattr(owner_bot_module, "AGAIN", 0.0)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(ownerbot.OwnerBot(telegram).run())  # type: ignore[arg-type]
+        asyncio.run(owner_bot_module.OwnerBot(telegram).run())  # type: ignore[arg-type]
     assert [method for method, _ in telegram.said] == ["deleteWebhook"]
 
 
 def test_it_goes_on_from_the_last_update(monkeypatch: Any) -> None:
     telegram = Scripted({"update_id": 41, "poll": {}})
-    bot = ownerbot.OwnerBot(telegram)  # type: ignore[arg-type]
+    bot = owner_bot_module.OwnerBot(telegram)  # type: ignore[arg-type]
     asyncio.run(bot.round())
     assert bot._offset == 42

@@ -12,9 +12,9 @@ from django.utils import timezone
 from apps.base.clock import shop_now
 from apps.base.incidents import Incident
 from apps.base.invariants import REGISTRY
-from apps.ops import books
 from apps.ops.models import Routine
-from apps.ops.routines import ensure_routines
+from apps.ops.monitoring import invariant_watch
+from apps.ops.monitoring.routines import ensure_routines
 from apps.orders.models import Order, Variant
 from tests.driver import Buyer, Shop
 
@@ -25,7 +25,9 @@ TRUTHS = [invariant for invariant in REGISTRY if invariant.is_truth]
 def routine(db: Any) -> Routine:
     ensure_routines()
     made = Routine.objects.get(name="books")
-    assert books.check_books(made) - shop_now() == books.FIRST_TIME, "a new shop has other things to do"
+    assert invariant_watch.check_books(made) - shop_now() == invariant_watch.FIRST_TIME, (
+        "a new shop has other things to do"
+    )
     return made
 
 
@@ -33,13 +35,13 @@ def hour(routine: Routine) -> timedelta:
     """All rounds of one hour; how long until the next."""
     for _ in TRUTHS:
         routine.refresh_from_db()
-        again = books.check_books(routine) - shop_now()
+        again = invariant_watch.check_books(routine) - shop_now()
     return again
 
 
 def test_a_good_hour_is_silent(shop: Shop, sari: Buyer, spotify: Variant, routine: Routine) -> None:
     shop.pays(sari.orders("Spotify"))
-    assert hour(routine) == books.EVERY
+    assert hour(routine) == invariant_watch.EVERY
     assert not Incident.objects.exists()
 
 
@@ -76,7 +78,7 @@ def test_one_that_kills_its_worker_does_not_keep_the_others(routine: Routine, mo
     for _ in TRUTHS:
         routine.refresh_from_db()
         try:
-            books.check_books(routine)
+            invariant_watch.check_books(routine)
         except Killed:
             continue
     assert seen == [invariant.name for number, invariant in enumerate(TRUTHS) if number != 1]
@@ -90,10 +92,10 @@ def test_a_proof_that_takes_too_long_is_stopped_told_and_keeps_nobody(
             cursor.execute("SELECT pg_sleep(5)")
         return iter(())
 
-    monkeypatch.setattr(books, "BOUND", "50ms")
+    monkeypatch.setattr(invariant_watch, "BOUND", "50ms")
     monkeypatch.setitem(TRUTHS[0].__dict__, "broken", slow)
     routine.refresh_from_db()
-    books.check_books(routine)
+    invariant_watch.check_books(routine)
     assert Incident.objects.get().key == f"books.{TRUTHS[0].name}.slow"
     routine.refresh_from_db()
     assert routine.memory["turn"] == 1, "the next one has its turn"
@@ -104,6 +106,6 @@ def test_only_new_rows_are_proved_every_hour(shop: Any, routine: Routine, monkey
     asked: list[Any] = []
     monkeypatch.setitem(TRUTHS[0].__dict__, "broken", lambda since: asked.append(since) or iter(()))
     routine.refresh_from_db()
-    books.check_books(routine)
+    invariant_watch.check_books(routine)
     ((age,),) = [[timezone.now() - datetime.fromtimestamp((key.int >> 80) / 1000, UTC)] for key in asked]
     assert timedelta(days=1) < age < timedelta(days=3)

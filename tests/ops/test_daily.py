@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from apps.base.clock import shift_clock, shop_now
 from apps.base.incidents import raise_incident
-from apps.ops import daily
 from apps.ops.drills.measures import Measure
 from apps.ops.drills.report import Report, keep
 from apps.ops.models import Routine
-from apps.ops.routines import ensure_routines
+from apps.ops.monitoring import daily_report
+from apps.ops.monitoring.routines import ensure_routines
 from apps.orders.models import Variant
 from tests.driver import Buyer, Shop
 
@@ -26,8 +26,8 @@ def reports(person: Buyer) -> list[str]:
 
 def test_the_next_morning(db: Any) -> None:
     before, after = datetime(2026, 11, 24, 6, 59, tzinfo=WIB), datetime(2026, 11, 24, 7, 0, tzinfo=WIB)
-    assert daily.next_morning(before) == datetime(2026, 11, 24, 7, tzinfo=WIB)
-    assert daily.next_morning(after) == datetime(2026, 11, 25, 7, tzinfo=WIB)
+    assert daily_report.next_morning(before) == datetime(2026, 11, 24, 7, tzinfo=WIB)
+    assert daily_report.next_morning(after) == datetime(2026, 11, 25, 7, tzinfo=WIB)
 
 
 def test_yesterday_is_told_once_in_the_morning(
@@ -39,7 +39,7 @@ def test_yesterday_is_told_once_in_the_morning(
         person.says("/start")
     ensure_routines()
     routine = Routine.objects.get(name="report")
-    upto = daily.send_report(routine)  # a new shop has no yesterday: it only notes the next morning
+    upto = daily_report.send_report(routine)  # a new shop has no yesterday: it only notes the next morning
     assert reports(tono) == []
     evening = upto - timedelta(hours=10) - shop_now()
     shift_clock(evening)
@@ -50,7 +50,7 @@ def test_yesterday_is_told_once_in_the_morning(
     def morning(at: datetime) -> datetime:
         shift_clock(at + timedelta(minutes=1) - shop_now())
         routine.refresh_from_db()
-        due = daily.send_report(routine)
+        due = daily_report.send_report(routine)
         shop.settle()
         return due
 
@@ -63,7 +63,7 @@ def test_yesterday_is_told_once_in_the_morning(
     assert "chaos" in reports(tono)[0]
     assert "Terjual" not in reports(rudi)[0]
     routine.refresh_from_db()
-    assert daily.send_report(routine) == again, "it is not yet the next morning"
+    assert daily_report.send_report(routine) == again, "it is not yet the next morning"
     shop.settle()
     assert len(reports(tono)) == 1
     morning(again)
@@ -74,7 +74,7 @@ def test_a_drill_in_small_is_none(db: Any) -> None:
     def due_after(scale: float) -> list[str]:
         now = shop_now()
         keep(Report("chaos", "", 1, "", "", now, now, [], [Measure("a", "b", "c", kept=True)], scale=scale))
-        return daily.about_machine(now)["drills_due"]
+        return daily_report.about_machine(now)["drills_due"]
 
     assert due_after(0.1) == ["chaos", "failover"]
     assert due_after(1.0) == ["failover"]
@@ -82,4 +82,4 @@ def test_a_drill_in_small_is_none(db: Any) -> None:
 
 def test_a_day_is_the_calendars(db: Any) -> None:
     morning = datetime(2026, 11, 24, 7, 0, tzinfo=WIB)
-    assert daily.day_before(morning) == (datetime(2026, 11, 23, tzinfo=WIB), datetime(2026, 11, 24, tzinfo=WIB))
+    assert daily_report.day_before(morning) == (datetime(2026, 11, 23, tzinfo=WIB), datetime(2026, 11, 24, tzinfo=WIB))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.base.embedded import CannotStart
-from apps.ops.door import open_door
+from host.postgres import CannotStart
+from host.web_socket import open_door
 from tests.plugin import ROOT, free_port
 
 ANSWER = "import socket; s = socket.socket(fileno=3).accept()[0]; s.sendall(b'here'); s.close()"
@@ -33,7 +33,7 @@ def door(port: int) -> Iterator[int]:
 
 def start(door: int, tmp_path: Path, *words: str) -> subprocess.Popen[str]:
     env = {**os.environ, "AUTOORDER_DOOR": str(door), "AUTOORDER_RUN": str(tmp_path)}
-    command = [sys.executable, "-m", "apps.base.tether", *words]
+    command = [sys.executable, "-m", "host.launch", *words]
     return subprocess.Popen(command, cwd=ROOT, env=env, pass_fds=[door], stdout=subprocess.PIPE, text=True)
 
 
@@ -55,7 +55,7 @@ def test_nobody_else_keeps_it_open(door: int, tmp_path: Path) -> None:
 
 def test_what_systemd_passes_is_left_alone(door: int, tmp_path: Path) -> None:
     """On a server the socket comes as file 3 from systemd, and no door is named."""
-    script = f"import os; os.dup2({door}, 3); os.execvp('{sys.executable}', ['python', '-m', 'apps.base.tether', '{sys.executable}', '-c', 'import os; print(os.path.exists(\"/proc/self/fd/3\"))'])"
+    script = f"import os; os.dup2({door}, 3); os.execvp('{sys.executable}', ['python', '-m', 'host.launch', '{sys.executable}', '-c', 'import os; print(os.path.exists(\"/proc/self/fd/3\"))'])"
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, pass_fds=[door], capture_output=True, text=True, check=True
     )

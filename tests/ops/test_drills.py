@@ -21,15 +21,15 @@ from django.test import Client
 from apps.base.audit import AuditRow
 from apps.base.commands import UsedWrongly
 from apps.base.incidents import raise_incident
-from apps.ops.drills import copy as drill_copy
-from apps.ops.drills import everything, runner
-from apps.ops.drills.copy import CopyFailed, ShopCopy
+from apps.ops.drills import all_drills, runner
+from apps.ops.drills import shop_copy as drill_copy
+from apps.ops.drills.measure_labels import MEASURED, TITLES
 from apps.ops.drills.measures import Measure, all_within, at_least, at_most, exactly
 from apps.ops.drills.report import Report, as_html, is_genuine, keep
-from apps.ops.drills.words import MEASURED, TITLES
+from apps.ops.drills.shop_copy import CopyFailed, ShopCopy
 from apps.ops.models import DrillReport
 
-everything.load()
+all_drills.load()
 KEPT = Measure("one", "something is so", "it is", True)
 BROKEN = Measure("two", "nothing is <lost>", "3", False)
 

@@ -11,16 +11,16 @@ import pytest
 from apps.base import health, healthchecks
 from apps.base.clock import shop_now
 from apps.base.incidents import Incident, resolve_incident, take_incident, tend_incident
-from apps.ops import guard
-from apps.ops.certificate import judged as judged_certificate
 from apps.ops.models import Routine
-from apps.ops.routines import ensure_routines, run_routine
+from apps.ops.monitoring import health_watch
+from apps.ops.monitoring.certificate import judged as judged_certificate
+from apps.ops.monitoring.routines import ensure_routines, run_routine
 
 LOOKS_A_DAY = 24 * 3600 // 30
 
 
 def verdicts(*levels: int) -> list[str]:
-    watched = guard.Watched()
+    watched = health_watch.Watched()
     return [watched.see(level) for level in levels]
 
 
@@ -52,7 +52,7 @@ def test_thirty_healthy_days_are_quiet(seed: int) -> None:
     """A busy healthy shop, with the real limits: memory that wanders, a nightly backup on the disk, bursts in queue and outbox,
     and one look in two hundred that times out. At most one false alarm is promised."""
     dice, alarms, memory = random.Random(seed), 0, 60.0
-    watched = {name: guard.Watched() for name in ("memory", "disk", "queue", "outbox", "database")}
+    watched = {name: health_watch.Watched() for name in ("memory", "disk", "queue", "outbox", "database")}
     for look in range(30 * LOOKS_A_DAY):
         hour = look % LOOKS_A_DAY * 30 / 3600
         memory = min(83.0, max(40.0, memory + dice.gauss(0, 1.5)))
@@ -85,10 +85,10 @@ def test_real_trouble_is_told_within_three_minutes() -> None:
         (healthchecks.judged_disk, 98),
         (healthchecks.judged_disk, 91),
     ):
-        watched, looks = guard.Watched(), 1
+        watched, looks = health_watch.Watched(), 1
         while watched.see(level_of(judge, percent, 1)) != "raise":
             looks += 1
-        assert looks * guard.EVERY <= timedelta(minutes=3)
+        assert looks * health_watch.EVERY <= timedelta(minutes=3)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def routine(db: Any) -> Routine:
 
 def look(routine: Routine) -> None:
     routine.refresh_from_db()
-    guard.look_around(routine, apart=False)
+    health_watch.look_around(routine, apart=False)
 
 
 def test_a_full_disk_becomes_an_incident_and_ends(routine: Routine, monkeypatch: Any) -> None:
@@ -123,19 +123,19 @@ def test_what_has_incidents_of_its_own_is_not_told_twice(routine: Routine, monke
     def broken() -> None:
         raise health.ServiceUnavailable("down")
 
-    for name in guard.TOLD_ELSEWHERE:
+    for name in health_watch.TOLD_ELSEWHERE:
         check = next(check for check in health.REGISTRY if check.name == name)
         monkeypatch.setattr(check, "look", broken)
     for _ in range(6):
         look(routine)
-    assert not Incident.objects.filter(key__in=[f"health.{name}" for name in guard.TOLD_ELSEWHERE]).exists()
+    assert not Incident.objects.filter(key__in=[f"health.{name}" for name in health_watch.TOLD_ELSEWHERE]).exists()
 
 
 def test_a_routine_that_stumbles_goes_on(routine: Routine, monkeypatch: Any) -> None:
     def stumbles(routine: Routine) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(guard, "look_around", stumbles)
+    monkeypatch.setattr(health_watch, "look_around", stumbles)
     for _ in range(10):
         Routine.objects.update(next_at=shop_now(), claimed_until=None)
         run_routine(str(routine.pk))
@@ -145,12 +145,12 @@ def test_a_routine_that_stumbles_goes_on(routine: Routine, monkeypatch: Any) -> 
 
 
 def test_late_goods_are_told_at_the_first_look(routine: Routine, monkeypatch: Any) -> None:
-    monkeypatch.setattr(guard, "late_goods", lambda: iter(["a", "b"]))
+    monkeypatch.setattr(health_watch, "late_goods", lambda: iter(["a", "b"]))
     look(routine)
     incident = Incident.objects.get(key="goods.late")
     assert (incident.state, incident.data) == ("open", {"late": 2})
-    for late in ([], [], ["c"], *[[]] * (guard.ALL_BROUGHT - 1)):
-        monkeypatch.setattr(guard, "late_goods", lambda late=late: iter(late))
+    for late in ([], [], ["c"], *[[]] * (health_watch.ALL_BROUGHT - 1)):
+        monkeypatch.setattr(health_watch, "late_goods", lambda late=late: iter(late))
         look(routine)
     incident.refresh_from_db()
     assert incident.state == "open", "a slow Telegram makes single goods late: one alarm"
@@ -196,7 +196,8 @@ def test_a_certificate_that_nobody_renewed_rings_again_before_it_ends(routine: R
     """14 days before its end somebody took it in hand; at 3 days it is still the old one."""
     told: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "apps.ops.alerts.tell_incident", lambda incident, occasion: told.append((occasion, incident.data["says"][:29]))
+        "apps.ops.monitoring.alerts.tell_incident",
+        lambda incident, occasion: told.append((occasion, incident.data["says"][:29])),
     )
     certificate = next(check for check in health.REGISTRY if check.name == "certificate")
 

@@ -18,11 +18,12 @@ from health_check.exceptions import HealthCheckException, ServiceUnavailable, Se
 
 from apps.base import health, healthchecks
 from apps.base.clock import shift_clock, shop_now
-from apps.base.heartbeats import beat
 from apps.base.incidents import raise_incident
 from apps.bot.models import InboundUpdate, OutboundMessage
-from apps.ops import certificate, views
+from apps.ops import views
+from apps.ops.monitoring import certificate
 from apps.orders.models import GatewayLane, OrderLine, Variant
+from host.heartbeats import beat
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 from django.db import InterfaceError
 
-from apps.base import heartbeats, patience, tokencopy
-from apps.base.credentials import adopt_environment, rotate
-from apps.base.crypto import CannotOpen, seal
-from apps.base.environment import ROOT
-from apps.bot import leader
-from apps.ops import herald, observe, outside, roll, services, watch
+from apps.base.credentials import adopt_environment, copy_tokens, rotate
+from apps.base.sealing import seal
+from apps.bot.connection import leader
+from host import alert_channels, heartbeats, observe, sealed_tokens, start_delay
+from host.crypto import CannotOpen
+from host.environment import ROOT
+from host.watchdog import announcer, main, processes, units
 from tests.ops.conftest import Listener
 
 
@@ -31,12 +32,12 @@ def configured(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> Listener:
     monkeypatch.setenv("OWNER_CHAT_IDS", "700")
     monkeypatch.setenv("ADMIN_CHAT_IDS", "703, 700")
     monkeypatch.setenv("OWNER_API_URL", listener.address)
-    monkeypatch.setattr(outside, "PAUSE", 0.0)
+    monkeypatch.setattr(alert_channels, "PAUSE", 0.0)
     return listener
 
 
 def test_owner_and_operators_are_told_once_each(configured: Listener) -> None:
-    assert outside.tell("halo") == "telegram"
+    assert alert_channels.tell("halo") == "telegram"
     assert configured.heard == [("/bot77:secret/sendMessage", f"chat_id={chat}&text=halo") for chat in (700, 703)]
 
 
@@ -44,22 +45,22 @@ def test_when_telegram_fails_the_webhook_is_asked(configured: Listener, monkeypa
     second = Listener()
     monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{second.address}/topik")
     configured.status = 500
-    assert outside.tell("halo") == "webhook"
+    assert alert_channels.tell("halo") == "webhook"
     assert second.heard == [("/topik", "halo")]
-    assert len(configured.heard) == 2 * outside.TRIES, "each way is tried twice"
+    assert len(configured.heard) == 2 * alert_channels.TRIES, "each way is tried twice"
     second.shutdown()
     second.server_close()
 
 
 def test_nobody_to_tell_is_said_and_never_raised(configured: Listener) -> None:
     configured.status = 403
-    assert outside.tell("halo") == ""
+    assert alert_channels.tell("halo") == ""
 
 
 def test_an_error_does_not_hold_the_token(configured: Listener) -> None:
     configured.status = 401
     with pytest.raises(OSError, match="could not tell anybody") as caught:
-        outside.tell_by_bot("77:secret", configured.address, "halo")
+        alert_channels.tell_by_bot("77:secret", configured.address, "halo")
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -70,7 +71,7 @@ def test_an_address_that_cannot_be_reached_gives_way_to_the_next(
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         blocked = f"http://127.0.0.1:{nobody.getsockname()[1]}"
     monkeypatch.setenv("OWNER_API_URL", f"{blocked}, {configured.address}")
-    assert outside.tell("halo") == "telegram"
+    assert alert_channels.tell("halo") == "telegram"
     assert len(configured.heard) == 2
 
 
@@ -78,7 +79,7 @@ def test_an_answer_that_points_elsewhere_is_not_followed(configured: Listener) -
     elsewhere = Listener()
     configured.status, configured.location = 302, elsewhere.address
     with pytest.raises(OSError, match="302"):
-        outside.ping(configured.address)
+        alert_channels.ping(configured.address)
     assert elsewhere.heard == []
     elsewhere.shutdown()
     elsewhere.server_close()
@@ -86,7 +87,7 @@ def test_an_answer_that_points_elsewhere_is_not_followed(configured: Listener) -
 
 def test_only_web_addresses_are_called(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="only http"):
-        outside.ping(f"file://{tmp_path}")
+        alert_channels.ping(f"file://{tmp_path}")
 
 
 def test_a_worker_of_another_shop_in_the_same_checkout_is_none_of_ours() -> None:
@@ -95,10 +96,10 @@ def test_a_worker_of_another_shop_in_the_same_checkout_is_none_of_ours() -> None
     try:
         home = str(Path.cwd())
         until = time.monotonic() + 5  # an exec has its command line a moment after Popen returns
-        while not roll.processes("runcluster", home, os.getpid()) and time.monotonic() < until:
+        while not processes.processes("runcluster", home, os.getpid()) and time.monotonic() < until:
             time.sleep(0.01)
-        assert [pid for pid, _ in roll.processes("runcluster", home, os.getpid())] == [worker.pid]
-        assert worker.pid not in [pid for pid, _ in roll.processes("runcluster", home)]
+        assert [pid for pid, _ in processes.processes("runcluster", home, os.getpid())] == [worker.pid]
+        assert worker.pid not in [pid for pid, _ in processes.processes("runcluster", home)]
     finally:
         worker.kill()
         worker.wait()
@@ -115,19 +116,19 @@ def test_rubbish_instead_of_http_is_an_error_like_others() -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         with pytest.raises(OSError, match="rubbish"):
-            outside.ping(f"http://127.0.0.1:{server.getsockname()[1]}/")
+            alert_channels.ping(f"http://127.0.0.1:{server.getsockname()[1]}/")
 
 
 def test_a_way_that_drips_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "WITHIN", 0.2)
+    monkeypatch.setattr(alert_channels, "WITHIN", 0.2)
     dripping = threading.Event()
     ways = [("mail", lambda: dripping.wait(5)), ("webhook", lambda: None)]
     began = time.monotonic()
-    assert outside.first_that_works(ways, within=3) == "webhook"  # type: ignore[arg-type]
+    assert alert_channels.first_that_works(ways, within=3) == "webhook"  # type: ignore[arg-type]
     assert time.monotonic() - began < 2
-    monkeypatch.setattr(outside, "WITHIN", 15.0)
-    assert outside.first_that_works(ways, within=1) == "webhook", "the first leaves time to the last"  # type: ignore[arg-type]
-    assert outside.first_that_works(ways[1:], within=0) == "", "no time is no try"
+    monkeypatch.setattr(alert_channels, "WITHIN", 15.0)
+    assert alert_channels.first_that_works(ways, within=1) == "webhook", "the first leaves time to the last"  # type: ignore[arg-type]
+    assert alert_channels.first_that_works(ways[1:], within=0) == "", "no time is no try"
 
 
 class TestTokens:
@@ -145,37 +146,37 @@ class TestTokens:
         return "78:new"
 
     def test_the_one_in_force_first_then_the_environments(self, rotated: str) -> None:
-        assert outside.tokens() == ["77:old"]
-        assert tokencopy.write()
-        assert outside.tokens() == [rotated, "77:old"]
-        assert not tokencopy.write(), "nothing changed"
+        assert alert_channels.tokens() == ["77:old"]
+        assert copy_tokens()
+        assert alert_channels.tokens() == [rotated, "77:old"]
+        assert not copy_tokens(), "nothing changed"
 
     def test_it_is_sealed_and_private(self, rotated: str) -> None:
-        tokencopy.write()
-        assert b"new" not in tokencopy.path().read_bytes()
-        assert tokencopy.path().stat().st_mode & 0o077 == 0
+        copy_tokens()
+        assert b"new" not in sealed_tokens.path().read_bytes()
+        assert sealed_tokens.path().stat().st_mode & 0o077 == 0
 
     @pytest.mark.parametrize("keys", ["", "rubbish", "k9:" + "A" * 43 + "="])
     def test_another_key_opens_nothing_and_breaks_nothing(
         self, rotated: str, monkeypatch: pytest.MonkeyPatch, keys: str
     ) -> None:
-        tokencopy.write()
+        copy_tokens()
         monkeypatch.setenv("FIELD_KEYS", keys or "k9:" + "B" * 43 + "=")
-        assert outside.tokens() == ["77:old"]
+        assert alert_channels.tokens() == ["77:old"]
 
     @pytest.mark.parametrize("content", [b"", b"\x00\xff", b"v1:short", b"\x01" * 400])
     def test_a_damaged_copy_breaks_nothing(self, rotated: str, content: bytes) -> None:
-        tokencopy.write()
-        tokencopy.path().write_bytes(content)
-        assert outside.tokens() == ["77:old"]
+        copy_tokens()
+        sealed_tokens.path().write_bytes(content)
+        assert alert_channels.tokens() == ["77:old"]
 
     def test_what_is_no_table_of_tokens_breaks_nothing(
         self, rotated: str, monkeypatch: pytest.MonkeyPatch, settings: Any
     ) -> None:
-        tokencopy.write()
-        sealed = seal(b'["77:new"]', column=tokencopy.COLUMN, pk=tokencopy.PK)
-        tokencopy.path().write_bytes(sealed)
-        assert outside.tokens() == ["77:old"]
+        copy_tokens()
+        sealed = seal(b'["77:new"]', column=sealed_tokens.COLUMN, pk=sealed_tokens.PK)
+        sealed_tokens.path().write_bytes(sealed)
+        assert alert_channels.tokens() == ["77:old"]
 
     def test_whatever_goes_wrong_the_copying_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         tried: list[str] = []
@@ -191,14 +192,14 @@ class TestTokens:
             copying.cancel()
 
         monkeypatch.setattr(leader, "COPY", 0.0)
-        monkeypatch.setattr(tokencopy, "write", write)
+        monkeypatch.setattr(leader, "copy_tokens", write)
         asyncio.run(copies())
         assert len(tried) >= 3
 
     def test_watch_reads_it_without_django(self, rotated: str) -> None:
-        tokencopy.write()
+        copy_tokens()
         asks = (
-            "from apps.ops import watch, outside; import sys; assert outside.tokens()[0] == '78:new';"
+            "from host import alert_channels; import host.watchdog.main, sys; assert alert_channels.tokens()[0] == '78:new';"
             " assert 'django.db' not in sys.modules"
         )
         subprocess.run([sys.executable, "-c", asks], check=True, cwd=ROOT)
@@ -209,10 +210,10 @@ def test_a_full_disk_stops_no_start_no_sign_of_life_and_no_watch(
 ) -> None:
     (tmp_path / "file").write_text("a folder cannot be made below a file, as on a disk without room")
     monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path / "file" / "run"))
-    patience.wait_before_start("bot", tmp_path / "file" / "run")
+    start_delay.wait_before_start("bot", tmp_path / "file" / "run")
     heartbeats.beat("bot")
     assert heartbeats.silence("bot") is None
-    herald.Diary(tmp_path / "file" / "run" / "watch.jsonl").write(action="died")
+    announcer.Diary(tmp_path / "file" / "run" / "watch.jsonl").write(action="died")
 
 
 class TestDeaths:
@@ -234,7 +235,7 @@ class TestDeaths:
         heartbeats.forget_leave("bot")
         assert not heartbeats.left_lately("bot", 30)
         heartbeats.forget_leave("bot")
-        away = roll.Absences()
+        away = processes.Absences()
         away.left("bot", 0.0)
         away.left("web", 0.0)
         assert away.overdue({"web": {7}}, 30.0) == []
@@ -242,7 +243,7 @@ class TestDeaths:
         assert away.overdue({}, 90.0) == [], "said once"
 
     def test_a_leader_that_is_gone_or_another(self) -> None:
-        led = roll.Roll()
+        led = processes.Roll()
         assert led.deaths({"worker": {10}, "bot": {11}}) == []
         assert led.deaths({"worker": {10}, "bot": {11}}) == []
         assert led.deaths({"worker": {12}, "bot": {11}}) == ["worker"]
@@ -252,31 +253,31 @@ class TestDeaths:
 
     def test_a_count_that_begins_anew_is_no_death(self) -> None:
         """systemd forgets how often it had to start a service when somebody starts it by hand."""
-        led = roll.Roll()
+        led = processes.Roll()
         for count, died in ((1, []), (0, []), (1, ["nginx"]), (3, ["nginx"]), (3, [])):
             assert led.deaths({"nginx": {count}}, {"nginx"}) == died
 
     def test_a_watch_that_died_missed_nothing_and_says_so(self, tmp_path: Path) -> None:
-        led = roll.Roll(tmp_path / "roll")
+        led = processes.Roll(tmp_path / "roll")
         assert not led.died_before
         led.deaths({"worker": {10}, "bot": {11}})
-        follower = roll.Roll(tmp_path / "roll")
+        follower = processes.Roll(tmp_path / "roll")
         assert follower.died_before
         assert follower.deaths({"worker": {12}, "bot": {11}}) == ["worker"], "while nobody looked"
         follower.forget()
-        assert not roll.Roll(tmp_path / "roll").died_before, "an end in order is no death"
+        assert not processes.Roll(tmp_path / "roll").died_before, "an end in order is no death"
         (tmp_path / "roll").write_text('{"boot": "another", "known": {"worker": 10}}')
-        assert not roll.Roll(tmp_path / "roll").died_before, "after a reboot everybody is somebody else"
+        assert not processes.Roll(tmp_path / "roll").died_before, "after a reboot everybody is somebody else"
         (tmp_path / "roll").write_text("rubbish")
-        assert not roll.Roll(tmp_path / "roll").died_before
+        assert not processes.Roll(tmp_path / "roll").died_before
 
     def test_what_a_watch_told_before_it_died_is_only_counted(self, tmp_path: Path) -> None:
-        diary = herald.Diary(tmp_path / "d.jsonl")
+        diary = announcer.Diary(tmp_path / "d.jsonl")
         told: list[str] = []
         diary.write(action="died", process="worker")
         diary.write(action="told", process="worker")
         diary.write(action="died", process="bot")  # ended before anybody heard of it
-        teller = herald.Herald(diary, lambda text: told.append(text) or "telegram")  # type: ignore[func-returns-value]
+        teller = announcer.Herald(diary, lambda text: told.append(text) or "telegram")  # type: ignore[func-returns-value]
         teller.recall(0.0)
         teller.died("worker", 1.0)
         until = time.monotonic() + 5
@@ -286,7 +287,7 @@ class TestDeaths:
         assert "bot" in told[0]
 
     def test_a_machine_that_slept_makes_nobody_silent(self) -> None:
-        time_goes = roll.Steadiness()
+        time_goes = processes.Steadiness()
         assert time_goes.see(1000.0, 0.0)
         assert time_goes.see(1002.0, 2.0)
         assert not time_goes.see(1100.0, 4.0), "the clock was set"
@@ -299,11 +300,11 @@ class TestDeaths:
         monkeypatch.setenv("AUTOORDER_EMBEDDED", "true")
         place = tempfile.mkdtemp()
         monkeypatch.setenv("DATABASE_URL", f"postgres://x@{place.replace('/', '%2F')}/autoorder")
-        assert services.Services().marks() == {"postgres": set()}
+        assert units.Services().marks() == {"postgres": set()}
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(f"{place}/.s.PGSQL.5432")
             listening.listen()
-            assert services.Services().marks() == {"postgres": {os.getpid()}}
+            assert units.Services().marks() == {"postgres": {os.getpid()}}
 
     def test_systemd_says_what_it_started_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         systemctl = tmp_path / "systemctl"
@@ -314,9 +315,9 @@ class TestDeaths:
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         monkeypatch.setenv("NOTIFY_SOCKET", "/x")
         monkeypatch.delenv("AUTOORDER_EMBEDDED", raising=False)
-        assert services.Services().marks() == {"nginx": {2}, "postgres": {0}}
+        assert units.Services().marks() == {"nginx": {2}, "postgres": {0}}
         monkeypatch.setenv("PATH", "/nowhere")
-        assert services.restarts() == {}
+        assert units.restarts() == {}
 
     def test_two_hundred_deaths_are_two_messages(self, tmp_path: Path) -> None:
         told: list[str] = []
@@ -325,11 +326,11 @@ class TestDeaths:
             told.append(text)
             return "telegram"
 
-        teller = herald.Herald(herald.Diary(tmp_path / "d.jsonl"), tell)
+        teller = announcer.Herald(announcer.Diary(tmp_path / "d.jsonl"), tell)
         for second in range(200):
             teller.died("worker", float(second))
             teller.sum_up(float(second))
-        teller.sum_up(herald.QUIET + 1)
+        teller.sum_up(announcer.QUIET + 1)
         deadline = time.monotonic() + 5
         while len(told) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -345,7 +346,7 @@ class TestDeaths:
             told.append(text)
             return next(answers)
 
-        teller = herald.Herald(herald.Diary(tmp_path / "d.jsonl"), tell)
+        teller = announcer.Herald(announcer.Diary(tmp_path / "d.jsonl"), tell)
         teller.died("worker", 0.0)
         for second in range(0, 120, 2):
             time.sleep(0.01)
@@ -359,12 +360,12 @@ class TestDeadMansSwitch:
     def test_it_says_what_is_so(
         self, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: float | None, path: str
     ) -> None:
-        monkeypatch.setattr(watch, "silence", lambda name: quiet)
-        watch.ping_switch(f"{listener.address}/abc", herald.Diary(tmp_path / "d.jsonl"))
+        monkeypatch.setattr(main, "silence", lambda name: quiet)
+        main.ping_switch(f"{listener.address}/abc", announcer.Diary(tmp_path / "d.jsonl"))
         assert [heard for heard, _ in listener.heard] == [path]
 
     def test_a_dead_address_is_noted(self, tmp_path: Path) -> None:
-        watch.ping_switch("http://127.0.0.1:9/x", herald.Diary(tmp_path / "d.jsonl"))
+        main.ping_switch("http://127.0.0.1:9/x", announcer.Diary(tmp_path / "d.jsonl"))
         assert "ping_failed" in (tmp_path / "d.jsonl").read_text()
 
 
@@ -401,7 +402,7 @@ class TestObserver:
             ("OWNER_API_URL", listener.address),
         ):
             monkeypatch.setenv(name, value)
-        assert outside.token_works() is works
+        assert alert_channels.token_works() is works
         told: list[str] = []
 
         def rest(seconds: float) -> None:

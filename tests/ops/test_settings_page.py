@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.base.audit import AuditRow
-from apps.bot.texts import CONTACT
-from apps.ops.settings_page import labelled
-from apps.orders.services import front, hours, limits
+from apps.bot.dialogue.texts import CONTACT
+from apps.ops.dashboard.settings_page import labelled
+from apps.orders.services import hoarding_limits, opening_hours, storefront
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def test_what_changed_is_stored_and_audited(owner: Client) -> None:
     page = reverse("shop-settings")
     assert "Toko tutup" in owner.get(page).content.decode()
     owner.post(page, {**as_shown(), "shop_closed": "on", "opens_at": "09.30", "hold_minutes": 20})
-    assert front.SHOP_CLOSED.get() is True
-    assert hours.OPENS.get() == "09:30"
-    assert limits.HOLD_MINUTES.get() == 20
+    assert storefront.SHOP_CLOSED.get() is True
+    assert opening_hours.OPENS.get() == "09:30"
+    assert hoarding_limits.HOLD_MINUTES.get() == 20
     changed = AuditRow.objects.filter(kind="setting.changed").values_list("subject", flat=True)
     assert set(changed) == {"setting:shop_closed", "setting:opens_at", "setting:hold_minutes"}
 
@@ -42,7 +42,7 @@ def test_rubbish_is_refused_in_plain_words(owner: Client) -> None:
         reverse("shop-settings"), {**as_shown(), "hold_minutes": 0, "opens_at": "25:99"}
     ).content.decode()
     assert "Belum disimpan" in answer
-    assert limits.HOLD_MINUTES.get() == 15
+    assert hoarding_limits.HOLD_MINUTES.get() == 15
 
 
 def test_only_the_owner_changes_settings(db: Any) -> None:
@@ -56,9 +56,9 @@ def test_a_tab_left_open_changes_nothing_back(owner: Client) -> None:
     shown = owner.get(page).context["form"]
     before = {f"initial-{name}": str(shown[name].value()) for name in shown.fields}
     stale = {**as_shown(), **before}
-    front.SHOP_CLOSED.set(True, actor="user:1")  # meanwhile, from the phone
+    storefront.SHOP_CLOSED.set(True, actor="user:1")  # meanwhile, from the phone
     owner.post(page, {**stale, "contact": "@budi"})
-    assert front.SHOP_CLOSED.get() is True
+    assert storefront.SHOP_CLOSED.get() is True
     assert CONTACT.get() == "@budi"
 
 

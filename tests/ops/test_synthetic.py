@@ -13,20 +13,21 @@ from django.urls import reverse
 from apps.base.audit import AuditRow
 from apps.base.clock import shift_clock, shop_now
 from apps.base.credentials import adopt_environment
-from apps.base.errands import Errand, send_errand
 from apps.base.health import ServiceUnavailable
 from apps.base.incidents import Incident
 from apps.base.invariants import EVERYTHING, REGISTRY
-from apps.bot import inbox
+from apps.base.work.deferred_calls import Errand, send_errand
+from apps.bot.inbound import inbox
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
-from apps.ops import daily, healthchecks, synthetic, wayout
+from apps.ops import healthchecks
 from apps.ops.export import TABLES
 from apps.ops.models import Routine
-from apps.ops.routines import ensure_routines
+from apps.ops.monitoring import alert_selftest, daily_report, testbuy
+from apps.ops.monitoring.routines import ensure_routines
 from apps.orders.invariants import given_away, late_goods
 from apps.orders.models import LedgerEntry, Order, OrderLine, Payment, Product, Variant
-from apps.orders.services import front
-from apps.orders.synthetic import CODE, free_variant
+from apps.orders.services import storefront
+from apps.orders.testbuy_product import CODE, free_variant
 from tests.driver import Buyer, Shop
 from tests.ops.conftest import Listener
 
@@ -35,26 +36,26 @@ from tests.ops.conftest import Listener
 def routine(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Routine:
     def deliver(update: dict[str, Any]) -> None:
         if shop.post_update(update).status_code != 200:
-            raise synthetic.CannotBuy("in")
+            raise testbuy.CannotBuy("in")
 
-    monkeypatch.setattr(synthetic, "deliver", deliver)
+    monkeypatch.setattr(testbuy, "deliver", deliver)
     ensure_routines()
     made = Routine.objects.get(name="synthetic")
-    synthetic.walk(made)  # the first round of a new shop only waits
+    testbuy.walk(made)  # the first round of a new shop only waits
     return made
 
 
 def walk(shop: Shop, routine: Routine) -> timedelta:
     """One round; how long until the next."""
     routine.refresh_from_db()
-    again = synthetic.walk(routine) - shop_now()
+    again = testbuy.walk(routine) - shop_now()
     shop.settle()
     return again
 
 
 def broken(stage: str) -> Any:
     def bring(update: dict[str, Any]) -> None:
-        raise synthetic.CannotBuy(stage)
+        raise testbuy.CannotBuy(stage)
 
     return bring
 
@@ -64,12 +65,12 @@ def incidents() -> list[tuple[str, str]]:
 
 
 def test_it_buys_and_gets_its_goods_without_a_word_to_telegram(shop: Shop, routine: Routine) -> None:
-    assert walk(shop, routine) <= synthetic.LOOK
+    assert walk(shop, routine) <= testbuy.LOOK
     assert walk(shop, routine) > timedelta(minutes=4)
     order = Order.objects.get()
     assert (order.state, order.total) == ("delivered", 0)
     assert OutboundMessage.objects.filter(kind="goods", state="sent").count() == 1
-    assert synthetic.TELEGRAM_ID not in shop.fakes.do(lambda: dict(shop.fakes.world.telegram.chats))
+    assert testbuy.TELEGRAM_ID not in shop.fakes.do(lambda: dict(shop.fakes.world.telegram.chats))
     assert (Payment.objects.count(), LedgerEntry.objects.count()) == (0, 0)
     assert not AuditRow.objects.filter(subject=f"order:{order.number}").exists()
     assert incidents() == []
@@ -81,42 +82,42 @@ def test_a_small_budget_of_actions_does_not_stop_it(shop: Shop, routine: Routine
     inbox.ACTIONS_A_MINUTE.set(5, actor="test")
     for _ in range(4):  # the command's purchases beside the routine's
         since = shop_now()
-        synthetic.buy(synthetic.deliver)
+        testbuy.buy(testbuy.deliver)
         shop.settle()
-        assert synthetic.has_goods(since)
+        assert testbuy.has_goods(since)
 
 
 def test_what_is_forgotten_leaves_no_errand(shop: Shop, routine: Routine) -> None:
-    synthetic.buy(synthetic.deliver)
+    testbuy.buy(testbuy.deliver)
     key = str(Order.objects.get().pk)
     send_errand("apps.ops.nobody", key)
-    synthetic.forget(shop_now() + timedelta(seconds=1))
+    testbuy.forget(shop_now() + timedelta(seconds=1))
     assert not Errand.objects.filter(key=key).exists()
 
 
 def test_it_buys_while_the_shop_is_closed_and_has_no_gateway(shop: Shop, routine: Routine, settings: Any) -> None:
-    front.SHOP_CLOSED.set(True, actor="test")
+    storefront.SHOP_CLOSED.set(True, actor="test")
     settings.PAKASIR_API_KEY = ""
     walk(shop, routine)
     walk(shop, routine)
     assert Order.objects.get().state == "delivered"
-    front.SHOP_CLOSED.set(False, actor="test")
+    storefront.SHOP_CLOSED.set(False, actor="test")
 
 
 def test_what_breaks_is_told_at_the_second_failure_and_its_end_too(
     shop: Shop, tono: Buyer, routine: Routine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    works = synthetic.deliver
-    monkeypatch.setattr(synthetic, "deliver", broken("in"))
+    works = testbuy.deliver
+    monkeypatch.setattr(testbuy, "deliver", broken("in"))
     walk(shop, routine)
     assert incidents() == []
-    assert walk(shop, routine) <= synthetic.AGAIN
+    assert walk(shop, routine) <= testbuy.AGAIN
     assert incidents() == [("open", "in")]
     assert any("Pembeli uji tidak berhasil membeli" in text for text in tono.heard)
     routine.refresh_from_db()
     with pytest.raises(ServiceUnavailable):
         healthchecks.buyer()
-    monkeypatch.setattr(synthetic, "deliver", works)
+    monkeypatch.setattr(testbuy, "deliver", works)
     walk(shop, routine)
     walk(shop, routine)
     assert incidents() == [("resolved", "in")]
@@ -125,9 +126,9 @@ def test_what_breaks_is_told_at_the_second_failure_and_its_end_too(
 def test_goods_that_do_not_go_out_are_a_failure(shop: Shop, tono: Buyer, routine: Routine) -> None:
     shop.sending = False
     for _ in range(2):
-        assert walk(shop, routine) <= synthetic.LOOK
-        assert walk(shop, routine) <= synthetic.LOOK, "not yet: the goods have half a minute"
-        shift_clock(synthetic.PATIENCE + timedelta(seconds=1))
+        assert walk(shop, routine) <= testbuy.LOOK
+        assert walk(shop, routine) <= testbuy.LOOK, "not yet: the goods have half a minute"
+        shift_clock(testbuy.PATIENCE + timedelta(seconds=1))
         walk(shop, routine)
     assert incidents() == [("open", "goods")]
     assert list(late_goods()) == [], "one alarm for one trouble"
@@ -139,7 +140,7 @@ def test_whatever_goes_wrong_inside_is_a_failure_too(
     def stumbles(*args: Any) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(synthetic, "buy", stumbles)
+    monkeypatch.setattr(testbuy, "buy", stumbles)
     walk(shop, routine)
     walk(shop, routine)
     assert incidents() == [("open", "odd")]
@@ -149,7 +150,7 @@ def test_a_failed_cleaning_stops_no_buying(shop: Shop, routine: Routine, monkeyp
     def stumbles(*args: Any) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(synthetic, "forget", stumbles)
+    monkeypatch.setattr(testbuy, "forget", stumbles)
     walk(shop, routine)
     walk(shop, routine)
     routine.refresh_from_db()
@@ -183,10 +184,10 @@ def test_nobody_else_sees_or_buys_it(shop: Shop, sari: Buyer, routine: Routine, 
         seen = admin_client.get(reverse(f"admin:{page}_changelist")).content.decode()
         assert "Pembeli uji" not in seen, page
         assert Order.objects.get().number not in seen, page
-    assert daily.about_money(shop_now() + timedelta(minutes=1))["orders"] == 0
+    assert daily_report.about_money(shop_now() + timedelta(minutes=1))["orders"] == 0
     for name, (_, rows) in TABLES.items():
         if name != "audit":
-            assert not any(CODE in str(row) or str(synthetic.TELEGRAM_ID) in str(row) for row in rows()), name
+            assert not any(CODE in str(row) or str(testbuy.TELEGRAM_ID) in str(row) for row in rows()), name
 
 
 def test_it_is_forgotten_after_two_days(shop: Shop, sari: Buyer, spotify: Variant, routine: Routine) -> None:
@@ -196,7 +197,7 @@ def test_it_is_forgotten_after_two_days(shop: Shop, sari: Buyer, spotify: Varian
     shift_clock(timedelta(days=2, minutes=1))
     walk(shop, routine)
     walk(shop, routine)
-    kept = Chat.objects.get(pk=synthetic.chat_of(synthetic.TELEGRAM_ID).pk)
+    kept = Chat.objects.get(pk=testbuy.chat_of(testbuy.TELEGRAM_ID).pk)
     assert [order.buyer_id == kept.pk for order in Order.objects.order_by("id")] == [False, True]
     assert OrderLine.objects.filter(order__buyer=kept).count() == 1
     assert InboundUpdate.objects.filter(chat=kept).count() == 2
@@ -224,7 +225,7 @@ def test_a_rehearsal_on_tables_of_another_shape_says_so(db: Any, monkeypatch: py
     def moved(*args: Any) -> None:
         raise ProgrammingError('column "total" does not exist')
 
-    monkeypatch.setattr(synthetic, "buy", moved)
+    monkeypatch.setattr(testbuy, "buy", moved)
     from apps.base.commands import UsedWrongly
 
     with pytest.raises(UsedWrongly, match="not as this code believes"):
@@ -232,7 +233,7 @@ def test_a_rehearsal_on_tables_of_another_shape_says_so(db: Any, monkeypatch: py
 
 
 def test_the_command_says_where_it_breaks(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthetic, "deliver", broken("in"))
+    monkeypatch.setattr(testbuy, "deliver", broken("in"))
     err = io.StringIO()
     with pytest.raises(SystemExit):
         call_command("testbuy", stderr=err)
@@ -253,7 +254,7 @@ class TestTheWayOut:
 
     def round(self, way: Routine) -> timedelta:
         way.refresh_from_db()
-        return wayout.try_way(way) - shop_now()
+        return alert_selftest.try_way(way) - shop_now()
 
     def test_it_goes_silently_and_is_taken_away(self, way: Routine, listener: Listener) -> None:
         assert self.round(way) > timedelta(minutes=59)
@@ -264,7 +265,7 @@ class TestTheWayOut:
 
     def test_a_dead_owner_bot_is_told_at_the_second_failure(self, way: Routine, listener: Listener) -> None:
         listener.status = 401
-        assert self.round(way) <= wayout.AGAIN
+        assert self.round(way) <= alert_selftest.AGAIN
         assert not Incident.objects.exists()
         self.round(way)
         assert Incident.objects.get().state == "open"
@@ -275,7 +276,7 @@ class TestTheWayOut:
     def test_a_network_that_is_down_says_nothing_about_the_bot(self, way: Routine, settings: Any) -> None:
         settings.OWNER_API_URLS = ["http://127.0.0.1:9"]
         for _ in range(3):
-            assert self.round(way) <= wayout.AGAIN
+            assert self.round(way) <= alert_selftest.AGAIN
         assert not Incident.objects.exists()
 
     def test_without_an_owner_bot_nothing_is_sent(self, db: Any, listener: Listener, settings: Any) -> None:

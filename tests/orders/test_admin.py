@@ -184,7 +184,7 @@ def test_refused_webhooks_show_their_reason(owner: Client, shop: Shop, sari: Buy
 
 def test_dead_letters_are_revived(owner: Client, shop: Shop, sari: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("apps.bot.inbox.route", lambda talk: 1 / 0)
+        patch.setattr("apps.bot.inbound.inbox.route", lambda talk: 1 / 0)
         sari.says("/start")
         for _ in range(4):
             shop.forward(seconds=30)

@@ -13,11 +13,11 @@ from django.db import connection
 from apps.base.audit import AuditRow
 from apps.base.clock import shift_clock, shop_now
 from apps.base.incidents import Incident
-from apps.base.queue.ticker import tick
-from apps.orders.gateways import http, pakasir
+from apps.base.work.clock_thread import tick
+from apps.orders.gateways import http_client, pakasir
 from apps.orders.gateways.base import GatewayError, Truth
 from apps.orders.models import GatewayEvent, GatewayLane, LedgerEntry, Order, OrderLine, Payment, Product, Seat, Variant
-from apps.orders.services import delivery, events, payment, review
+from apps.orders.services import delivery, gateway_events, money_review, payment
 from apps.orders.states import OrderState
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
@@ -167,7 +167,7 @@ class TestBooking:
         shop.pays(number)
         self.booked_and_told(shop, sari, tono, number)
         assert Seat.objects.filter(state="quarantined").count() == 1, "nobody else buys what does not open"
-        review.serve_reviewed_order(order_id=Order.objects.get().pk, actor="user:1")
+        money_review.serve_reviewed_order(order_id=Order.objects.get().pk, actor="user:1")
         shop.settle()
         assert got_goods(sari)
         shop.pays(dewi.orders("Spotify"))
@@ -224,7 +224,7 @@ class TestBooking:
         assert Order.objects.get().state == "delivered"
         assert sum("barangnya:" in text for text in sari.heard) == 1
         assert any("Rp2.000 lebih banyak dari tagihan" in text for text in sari.heard)
-        owed = review.debts_of(Order.objects.get(), Payment.objects.all())
+        owed = money_review.debts_of(Order.objects.get(), Payment.objects.all())
         assert [(debt.why, debt.amount) for debt in owed] == [("excess", 2_000)]
         call_command("checkinvariants")
 
@@ -241,7 +241,7 @@ class TestKinds:
     def test_while_an_order_is_open(self, shop: Shop, sari: Buyer) -> None:
         from apps.orders.admin.catalogue import ProductForm
         from apps.orders.importing.products import check_products
-        from apps.orders.importing.tables import BadFile
+        from apps.orders.importing.table_files import BadFile
 
         make_product("joki", kind="manual", name="Joki", price=20_000)
         sari.orders("Joki")
@@ -333,13 +333,13 @@ class TestTheOutsidesNumbers:
         ],
     )
     def test_retry_after_is_bounded(self, said: str, seconds: float) -> None:
-        assert http._pause(said) == seconds
+        assert http_client._pause(said) == seconds
 
     def test_one_429_does_not_silence_the_questions(
         self, shop: Shop, sari: Buyer, number: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def limited(*args: Any) -> Truth:
-            raise GatewayError("429", theirs=False, retry_after=http._pause("3600"))
+            raise GatewayError("429", theirs=False, retry_after=http_client._pause("3600"))
 
         monkeypatch.setattr(pakasir.Pakasir, "status", limited)
         shop.forward(seconds=21)
@@ -443,5 +443,5 @@ def test_reconcile_looks_a_week_back_and_says_what_it_did(
 
 def test_an_event_is_only_believed_when_it_was_accepted(shop: Shop, number: str) -> None:
     event = GatewayEvent(accepted=False, status="completed")
-    assert not events.says_paid(event)
+    assert not gateway_events.says_paid(event)
     assert OrderLine.objects.get().state == "waiting"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment, Seat, Variant
-from apps.orders.services import front, stock
+from apps.orders.services import stock, storefront
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
@@ -202,7 +202,7 @@ class TestHoarding:
 
     def test_the_last_press_asks_again(self, shop: Shop, sari: Buyer, spotify: Variant) -> None:
         sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli")
-        front.SHOP_CLOSED.set(True, actor="test")
+        storefront.SHOP_CLOSED.set(True, actor="test")
         sari.presses("QRIS")
         assert "Toko sedang tutup" in sari.heard[-1]
         assert held() == 0

@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from apps.orders.gateways.base import Status, Truth
 from apps.orders.models import LedgerEntry, Order, Payment, Variant
-from apps.orders.services import payment, review
+from apps.orders.services import money_review, payment
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop, debts
 
@@ -46,9 +46,9 @@ def paid_too_much_and_let_down(shop: Shop, sari: Buyer) -> Order:
 
 def test_what_was_too_much_is_not_lost_behind_a_broken_promise(shop: Shop, sari: Buyer, diamond: Variant) -> None:
     order = paid_too_much_and_let_down(shop, sari)
-    owed = review.debts_of(order, order.payments.all())
+    owed = money_review.debts_of(order, order.payments.all())
     assert sorted((debt.why, debt.amount) for debt in owed) == [("excess", 5_000), ("returned", 20_000)]
-    assert review.mark_refunded(order_id=order.pk, keys=debts(order.pk), actor="t") == 25_000
+    assert money_review.mark_refunded(order_id=order.pk, keys=debts(order.pk), actor="t") == 25_000
     assert held() == 0
     books_hold()
 
@@ -56,14 +56,14 @@ def test_what_was_too_much_is_not_lost_behind_a_broken_promise(shop: Shop, sari:
 @pytest.mark.parametrize("first", ["excess", "returned"])
 def test_each_debt_is_closed_for_itself(shop: Shop, sari: Buyer, diamond: Variant, first: str) -> None:
     order = paid_too_much_and_let_down(shop, sari)
-    owed = {debt.why: debt for debt in review.debts_of(order, order.payments.all())}
+    owed = {debt.why: debt for debt in money_review.debts_of(order, order.payments.all())}
     other = "returned" if first == "excess" else "excess"
-    assert review.mark_refunded(order_id=order.pk, keys=[owed[first].key], actor="t") == owed[first].amount
-    left = review.debts_of(order, order.payments.all())
+    assert money_review.mark_refunded(order_id=order.pk, keys=[owed[first].key], actor="t") == owed[first].amount
+    left = money_review.debts_of(order, order.payments.all())
     assert [(debt.why, debt.amount) for debt in left] == [(other, owed[other].amount)]
-    with pytest.raises(review.NotPossible):
-        review.mark_refunded(order_id=order.pk, keys=[owed[first].key], actor="t")
-    review.mark_refunded(order_id=order.pk, keys=[owed[other].key], actor="t")
+    with pytest.raises(money_review.NotPossible):
+        money_review.mark_refunded(order_id=order.pk, keys=[owed[first].key], actor="t")
+    money_review.mark_refunded(order_id=order.pk, keys=[owed[other].key], actor="t")
     assert held() == 0
     assert Order.objects.get().state == "refunded"
     books_hold()
@@ -88,19 +88,19 @@ def cancelled_and_paid_twice(shop: Shop, sari: Buyer) -> tuple[Order, Payment, P
 
 def test_money_given_back_serves_no_order(shop: Shop, sari: Buyer, spotify: Variant) -> None:
     order, row, again = cancelled_and_paid_twice(shop, sari)
-    assert review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t") == row.amount
+    assert money_review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t") == row.amount
     assert Order.objects.get().state == "needs_review", "the first payment still waits"
-    review.mark_refunded(order_id=order.pk, keys=[f"payment:{row.pk}"], actor="t")
+    money_review.mark_refunded(order_id=order.pk, keys=[f"payment:{row.pk}"], actor="t")
     assert Order.objects.get().state == "refunded"
-    with pytest.raises(review.NotPossible):
-        review.serve_reviewed_order(order_id=order.pk, actor="t")
+    with pytest.raises(money_review.NotPossible):
+        money_review.serve_reviewed_order(order_id=order.pk, actor="t")
     books_hold()
 
 
 def test_half_of_it_given_back_leaves_enough_for_the_goods(shop: Shop, sari: Buyer, spotify: Variant) -> None:
     order, _row, again = cancelled_and_paid_twice(shop, sari)
-    review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t")
-    review.serve_reviewed_order(order_id=order.pk, actor="t")
+    money_review.mark_refunded(order_id=order.pk, keys=[f"payment:{again.pk}"], actor="t")
+    money_review.serve_reviewed_order(order_id=order.pk, actor="t")
     shop.settle()
     assert Order.objects.get().state == "delivered"
     assert held() == 0

@@ -9,9 +9,9 @@ from django.core.management import call_command
 
 from apps.orders.gateways.base import Status, Truth
 from apps.orders.models import Order, OrderLine, Payment, Seat, StockUnit, Variant
-from apps.orders.services import alerts, front, holders, hours
+from apps.orders.services import account_holders, opening_hours, restock_alerts, storefront
+from apps.orders.services.money_review import serve_reviewed_order
 from apps.orders.services.payment import confirm
-from apps.orders.services.review import serve_reviewed_order
 from apps.orders.services.stock import NewUnit, add_units, withdraw_unit
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
@@ -130,12 +130,12 @@ def test_reminders_keep_quiet_at_night(
     buy(shop, sari)
     line = OrderLine.objects.get()
     assert line.remind_at is not None
-    at = line.remind_at.astimezone(hours.timezone.get_default_timezone())
-    hours.QUIET_FROM.set(f"{(at.hour - 1) % 24:02d}:00", actor="test")
-    hours.QUIET_TO.set(f"{(at.hour + 2) % 24:02d}:30", actor="test")
-    moved = hours.after_quiet(line.remind_at)
+    at = line.remind_at.astimezone(opening_hours.timezone.get_default_timezone())
+    opening_hours.QUIET_FROM.set(f"{(at.hour - 1) % 24:02d}:00", actor="test")
+    opening_hours.QUIET_TO.set(f"{(at.hour + 2) % 24:02d}:30", actor="test")
+    moved = opening_hours.after_quiet(line.remind_at)
     assert moved > line.remind_at
-    local = moved.astimezone(hours.timezone.get_default_timezone())
+    local = moved.astimezone(opening_hours.timezone.get_default_timezone())
     assert (local.hour, local.minute) == ((at.hour + 2) % 24, 30)
 
 
@@ -143,7 +143,7 @@ def test_a_changed_account_reaches_every_current_holder(shop: Shop, sari: Buyer,
     buy(shop, sari)
     buy(shop, dewi)
     unit = StockUnit.objects.get()
-    told = holders.change_unit(
+    told = account_holders.change_unit(
         unit=unit, content="baru@contoh.id | sandi-baru", labels=["", "Profil B | PIN 9999"], actor="user:1"
     )
     shop.settle()
@@ -153,15 +153,17 @@ def test_a_changed_account_reaches_every_current_holder(shop: Shop, sari: Buyer,
     assert "Ada perubahan dari penjual" in goods(sari)[-1]
     assert OrderLine.objects.filter(state="sent").count() == 2
     shop.forward(days=31)
-    assert holders.change_unit(unit=unit, content="lagi", labels=[], actor="user:1") == 0, "nobody holds it any more"
+    assert account_holders.change_unit(unit=unit, content="lagi", labels=[], actor="user:1") == 0, (
+        "nobody holds it any more"
+    )
 
 
 def test_a_content_the_product_has_already_is_refused(shop: Shop, netflix: Variant) -> None:
     add_units(variant=netflix, units=[NewUnit("lain@contoh.id", ["a"])], actor="test")
     unit = StockUnit.objects.order_by("id").first()
     assert unit is not None
-    with pytest.raises(holders.Duplicate):
-        holders.change_unit(unit=unit, content="lain@contoh.id", labels=[], actor="user:1")
+    with pytest.raises(account_holders.Duplicate):
+        account_holders.change_unit(unit=unit, content="lain@contoh.id", labels=[], actor="user:1")
 
 
 def test_named_parts_can_be_copied_one_by_one(shop: Shop, sari: Buyer) -> None:
@@ -224,7 +226,7 @@ class TestNotYetArrived:
     def test_a_holder_who_was_away_gets_the_new_text(self, shop: Shop, sari: Buyer, netflix: Variant) -> None:
         buy(shop, sari)
         self.gone(shop, sari, away=True)
-        holders.change_unit(unit=StockUnit.objects.get(), content="baru@contoh.id", labels=[], actor="user:1")
+        account_holders.change_unit(unit=StockUnit.objects.get(), content="baru@contoh.id", labels=[], actor="user:1")
         shop.settle()
         self.gone(shop, sari, away=False)
         sari.says("/start")
@@ -288,7 +290,7 @@ def test_invoices_opened_again_and_again_keep_no_seat(shop: Shop, sari: Buyer, n
 def test_a_closed_shop_still_renews(shop: Shop, sari: Buyer, netflix: Variant) -> None:
     buy(shop, sari)
     shop.forward(days=28)
-    front.SHOP_CLOSED.set(True, actor="test")
+    storefront.SHOP_CLOSED.set(True, actor="test")
     sari.presses("Perpanjang").presses("QRIS")
     shop.pays(sari.invoice_number())
     assert "Diperpanjang" in goods(sari)[-1]
@@ -297,12 +299,12 @@ def test_a_closed_shop_still_renews(shop: Shop, sari: Buyer, netflix: Variant) -
 def test_what_came_back_while_closed_is_told_at_the_opening(shop: Shop, sari: Buyer, spotify: Variant) -> None:
     Seat.objects.filter(state="available").update(state="withdrawn")
     sari.says("/start").presses("Semua produk").presses("Spotify").presses("Kabari saya")
-    front.SHOP_CLOSED.set(True, actor="test")
+    storefront.SHOP_CLOSED.set(True, actor="test")
     add_units(variant=spotify, units=[NewUnit("baru-1")], actor="test")
     shop.settle()
     assert not [t for t in sari.heard if "ada lagi" in t]
-    front.SHOP_CLOSED.set(False, actor="test")
-    alerts.shop_opened()
+    storefront.SHOP_CLOSED.set(False, actor="test")
+    restock_alerts.shop_opened()
     shop.settle()
     assert [t for t in sari.heard if "ada lagi" in t]
 

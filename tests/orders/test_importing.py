@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from apps.orders.importing.products import check_products, import_products
 from apps.orders.importing.stock import import_stock, parse_units
-from apps.orders.importing.tables import BadFile
+from apps.orders.importing.table_files import BadFile
 from apps.orders.management.commands import importstock
 from apps.orders.models import Kind, Product, Seat, StockUnit, Variant
 from apps.orders.services.stock import withdraw_unit

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from apps.base.incidents import Incident
 from apps.bot.models import OutboundMessage
 from apps.orders.models import LedgerEntry, Order, OrderLine, Variant
-from apps.orders.services import delivery, front
-from apps.orders.services.review import mark_refunded
+from apps.orders.services import delivery, storefront
+from apps.orders.services.money_review import mark_refunded
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop, debts
 
@@ -142,8 +142,8 @@ def test_the_other_lines_of_the_order_stay_delivered(
 
 def test_a_closed_shop_sells_nothing_and_delivers_what_was_paid(shop: Shop, sari: Buyer, spotify: Variant) -> None:
     number = sari.orders("Spotify")
-    front.SHOP_CLOSED.set(True, actor="test")
-    front.CLOSED_NOTE.set("Buka lagi besok.", actor="test")
+    storefront.SHOP_CLOSED.set(True, actor="test")
+    storefront.CLOSED_NOTE.set("Buka lagi besok.", actor="test")
     shop.pays(number)
     assert any("barangnya" in text for text in sari.heard)
     sari.says("/start")

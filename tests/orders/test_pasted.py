@@ -14,10 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from openpyxl import Workbook
 
-from apps.orders.importing.pasted import clean_line, read_pasted_products
+from apps.orders.importing.pasted_lists import clean_line, read_pasted_products
 from apps.orders.importing.products import import_products
 from apps.orders.importing.stock import parse_units, unfitting
-from apps.orders.importing.tables import BadFile
+from apps.orders.importing.table_files import BadFile
 from apps.orders.models import Category, Product, StockUnit, Variant
 from tests.conftest import make_product
 

@@ -12,24 +12,25 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 
 from apps.base.clock import shift_clock
-from apps.base.errands import Errand, send_errand
 from apps.base.incidents import Incident
-from apps.base.queue import ticker
-from apps.base.queue.broker import BellBroker
-from apps.base.queue.ticker import tick
-from apps.bot import inbox, outbox
+from apps.base.work import clock_thread
+from apps.base.work.broker import BellBroker
+from apps.base.work.clock_thread import tick
+from apps.base.work.deferred_calls import Errand, send_errand
 from apps.bot.chats import chat_of
+from apps.bot.inbound import inbox
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
-from apps.bot.sender.bucket import Pace
-from apps.bot.sender.loop import Sender
+from apps.bot.outbound import outbox
+from apps.bot.outbound.rate_limit import Pace
+from apps.bot.outbound.sender import Sender
 from apps.orders import tasks
 from apps.orders.gateways import pakasir
 from apps.orders.gateways.base import GatewayError, Status, Truth
 from apps.orders.importing.products import import_products
-from apps.orders.importing.tables import BadFile
+from apps.orders.importing.table_files import BadFile
 from apps.orders.models import CartItem, Kind, LedgerEntry, Order, OrderLine, Payment, Seat, StockUnit, Variant
-from apps.orders.services import checkout, delivery, payment, review, stock
-from apps.orders.services.limits import Refusal, Wanted
+from apps.orders.services import checkout, delivery, money_review, payment, stock
+from apps.orders.services.hoarding_limits import Refusal, Wanted
 from apps.orders.services.stock import NewUnit
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop, debts
@@ -162,7 +163,7 @@ def test_a_reviewed_order_by_hand_is_told_to_both_sides(shop: Shop, sari: Buyer,
     shop.forward(seconds=2)
     shop.bank_pays(number)
     shop.forward(minutes=30)
-    review.serve_reviewed_order(order_id=Order.objects.get().pk, actor="t")
+    money_review.serve_reviewed_order(order_id=Order.objects.get().pk, actor="t")
     shop.settle()
     assert "diproses manual" in sari.heard[-1]
     assert any("Pesanan baru untuk dikerjakan" in text for text in tono.heard)
@@ -178,7 +179,7 @@ def test_what_was_paid_too_much_waits_for_a_hand_and_the_goods_go_out(
     assert Order.objects.get().state == "delivered"
     assert any("Rp5.000 lebih banyak dari tagihan" in text for text in sari.heard)
     assert Payment.objects.get().review == "excess"
-    assert review.mark_refunded(order_id=row.order_id, keys=debts(row.order_id), actor="t") == 5000
+    assert money_review.mark_refunded(order_id=row.order_id, keys=debts(row.order_id), actor="t") == 5000
     held = LedgerEntry.objects.filter(account="held").values_list("amount", flat=True)
     assert sum(held) == 0
     assert Order.objects.get().state == "delivered"
@@ -281,5 +282,5 @@ def test_the_clock_and_the_broker_take_no_more_than_they_ask_for(
     OrmQ.objects.update(lock=timezone.now() - timedelta(seconds=1))
     assert len(broker._take()) == Conf.BULK
     Errand.objects.update(next_at=timezone.now() - timedelta(minutes=1))
-    monkeypatch.setattr(ticker, "BATCH", 5)
-    assert ticker.tick() == 5
+    monkeypatch.setattr(clock_thread, "BATCH", 5)
+    assert clock_thread.tick() == 5

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from apps.bot import inbox
 from apps.bot.chats import chat_of
-from apps.bot.diagram import offered
+from apps.bot.dialogue.router import all_routes
+from apps.bot.inbound import inbox
 from apps.bot.models import ChatSession, InboundUpdate, OutboundMessage
-from apps.bot.router import all_routes
-from apps.orders.demo.catalogue import seed
+from apps.orders.demo.load_demo import seed
 from apps.orders.models import Kind, OrderLine, Variant
-from apps.orders.services import delivery, limits
+from apps.orders.services import delivery, hoarding_limits
 from apps.orders.states import LineState
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
+from tests.offered_buttons import offered
 
 WALKS = 4  # each a test of its own, so that they run beside each other
 TAPS = 10_000 // WALKS if os.environ.get("CAMPAIGN") else 200
@@ -112,7 +112,7 @@ class Walker:
 @pytest.mark.parametrize("walk", range(WALKS))
 def test_a_random_walk(shop: Shop, sari: Buyer, monkeypatch: pytest.MonkeyPatch, walk: int) -> None:
     monkeypatch.setattr(inbox.ACTIONS_A_MINUTE, "default", 10**9)
-    monkeypatch.setattr(limits.OPEN_ORDERS, "default", 4)
+    monkeypatch.setattr(hoarding_limits.OPEN_ORDERS, "default", 4)
     seed()
     for n in range(12):
         make_product(f"paket{n}", name=f"Paket {n}", units=5, days=30 if n % 2 else None)

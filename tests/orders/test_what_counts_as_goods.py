@@ -14,13 +14,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from apps.base.folding import alike, is_empty, same_goods, tidy
-from apps.orders.answers import Kind as Answer
-from apps.orders.answers import kind_of, read_kind
-from apps.orders.importing.pasted import clean_line, lines_left_out, read_pasted_products
+from apps.base.normalize_text import alike, is_empty, same_goods, tidy
+from apps.orders.checkout_answers import Kind as Answer
+from apps.orders.checkout_answers import kind_of, read_kind
+from apps.orders.importing.pasted_lists import clean_line, lines_left_out, read_pasted_products
 from apps.orders.importing.products import check_products, import_products
 from apps.orders.importing.stock import choose_variant, import_stock, parse_units, twins
-from apps.orders.importing.tables import BadFile
+from apps.orders.importing.table_files import BadFile
 from apps.orders.models import Category, Product, StockUnit, Variant
 from tests.conftest import make_product
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.sandbox.fakes.faults import Faults
-from apps.sandbox.fakes.journal import Journal
-from apps.sandbox.fakes.limits import Answer
-from apps.sandbox.fakes.pakasir import FakePakasir, Refusal, fee_of
-from apps.sandbox.fakes.rules import BadRequest, parse_html, read_keyboard
-from apps.sandbox.fakes.telegram import FakeTelegram
+from fakes.bot_api_rules import BadRequest, parse_html, read_keyboard
+from fakes.faults import Faults
+from fakes.pakasir import FakePakasir, Refusal, fee_of
+from fakes.rate_limits import Answer
+from fakes.saved_state import Journal
+from fakes.telegram import FakeTelegram
 
 
 @pytest.fixture

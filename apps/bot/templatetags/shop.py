@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from apps.base.incidents import Incident
-from apps.bot.fitting import cut
-from apps.bot.texts import plain, render
+from apps.bot.dialogue.texts import plain, render
+from apps.bot.outbound.message_limits import cut
 
 register = template.Library()
 

@@ -12,15 +12,15 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from apps.base.environment import ROOT
-from apps.ops.drills import locks, planted
-from apps.ops.drills.aftermath import OWNER, Aftermath
-from apps.ops.drills.copy import CopyFailed, ShopCopy
-from apps.ops.drills.crowd import PRODUCT, Crowd
+from apps.ops.drills import held_locks, planted_faults
+from apps.ops.drills.buyers import PRODUCT, Crowd
+from apps.ops.drills.final_checks import OWNER, Aftermath
+from apps.ops.drills.late_money import Money
 from apps.ops.drills.measures import all_within, at_least, at_most, exactly
-from apps.ops.drills.money import Money
 from apps.ops.drills.runner import Drill, Play
-from apps.ops.up import supervisor
+from apps.ops.drills.shop_copy import CopyFailed, ShopCopy
+from host.environment import ROOT
+from host.up import supervisor
 
 KILLS = 100
 JOBS = 10_000
@@ -84,7 +84,7 @@ class Chaos:
         self.shop.insist("say", user=OWNER, text="/start")  # a bot may not write first
         for name in ("lost", "mute"):
             if self.play.planted(name):
-                planted.plant(self.shop, f"chaos.{name}")
+                planted_faults.plant(self.shop, f"chaos.{name}")
         if self.play.planted("untold"):
             self.shop.insist("block", user=OWNER, blocked=True)
         time.sleep(5)  # watch must have seen who runs
@@ -120,7 +120,7 @@ class Chaos:
     def _hold_supervisor(self, seconds: float) -> None:
         """Nobody starts anything for a while, and a buyer waits meanwhile."""
         everything = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.shop.everything()}
-        planted.hold([pid for pid, command in everything.items() if b"supervisord" in command], seconds)
+        planted_faults.hold([pid for pid, command in everything.items() if b"supervisord" in command], seconds)
 
     def _answered(self) -> float:
         self._prober += 1
@@ -189,14 +189,14 @@ class Chaos:
     def _lock_each_other(self) -> None:
         rounds = self.play.count(DEADLOCKS, 2)
         self.play.say(f"{rounds} × two sessions lock tables that the other one wants")
-        began, before = time.monotonic(), locks.deadlocks(self.shop)
+        began, before = time.monotonic(), held_locks.deadlocks(self.shop)
         for _ in range(rounds):
-            first, second = self.play.dice.sample(locks.TABLES, 2)
-            locks.deadlock(self.shop, first, first if self.play.planted("apart") else second)
+            first, second = self.play.dice.sample(held_locks.TABLES, 2)
+            held_locks.deadlock(self.shop, first, first if self.play.planted("apart") else second)
         time.sleep(1)  # until PostgreSQL has counted them
-        made = locks.deadlocks(self.shop) - before
+        made = held_locks.deadlocks(self.shop) - before
         if self.play.planted("locked"):
-            locks.forget(self.shop, locks.TABLES, busy=UNHUNG + 2)
+            held_locks.forget(self.shop, held_locks.TABLES, busy=UNHUNG + 2)
         self._buys()
         took = time.monotonic() - began
         self.play.faults.append(
@@ -208,7 +208,7 @@ class Chaos:
     def _forget_a_transaction(self) -> None:
         self.play.say("somebody locks the tables of every purchase and goes away")
         began = time.monotonic()
-        wire = locks.forget(self.shop, locks.TABLES, busy=UNHUNG + 2 if self.play.planted("locked") else 0)
+        wire = held_locks.forget(self.shop, held_locks.TABLES, busy=UNHUNG + 2 if self.play.planted("locked") else 0)
         self._buys()
         took = time.monotonic() - began
         wire.close()
@@ -250,10 +250,10 @@ class Chaos:
             self.play.faults.append("the leader of two hosts paused for good")
             self.play.keep(at_most("standby", f"the standby leads within {TAKEN_OVER:g} s", took, TAKEN_OVER))
             if self.play.planted("numb"):
-                planted.hold(self.shop.family("web"), 8)
+                planted_faults.hold(self.shop.family("web"), 8)
             self.play.keep(at_most("standby serves", "and answers within 5 s", self._answered(), 5.0))
             if self.play.planted("torn"):
-                planted.plant(self.shop, "chaos.torn")
+                planted_faults.plant(self.shop, "chaos.torn")
             time.sleep(6)  # two who lead in turn would each have taken it from the other by now
             taken = self._leader()[1] - before[1]
             self.play.keep(exactly("one leader", "one leader: the lease was taken once", taken, 1))
@@ -277,7 +277,7 @@ class Chaos:
         env = {**self.shop.env, "DATABASE_URL": self.shop.database_url, "DJANGO_SETTINGS_MODULE": "autoorder.settings"}
         more = ["--planted"] if self.play.planted("stale") else []
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "apps.ops.drills.stale", str(rounds), *more], cwd=ROOT, env=env, capture_output=True,
+            [sys.executable, "-m", "apps.ops.drills.stale_leader", str(rounds), *more], cwd=ROOT, env=env, capture_output=True,
             text=True, check=False,
         )  # fmt: skip
         refused = json.loads(done.stdout)["refused"] if done.returncode == 0 else 0
@@ -303,14 +303,14 @@ class Chaos:
         """Faults that are planted in what the shop has left behind."""
         for name in ("twice", "left", "dropped"):
             if self.play.planted(name):
-                planted.plant(self.shop, f"chaos.{name}")
+                planted_faults.plant(self.shop, f"chaos.{name}")
         if self.play.planted("generous"):
             for user in list(paid)[:2]:
                 for unit in ("satu", "dua"):
-                    planted.bring(self.shop, user, planted.goods_like(paid[user], unit))
+                    planted_faults.bring(self.shop, user, planted_faults.goods_like(paid[user], unit))
         if self.play.planted("chatty"):
             for _ in range(self.kills + 2):
-                planted.bring(self.shop, next(iter(paid)), "SNK")
+                planted_faults.bring(self.shop, next(iter(paid)), "SNK")
 
 
 def run(play: Play) -> None:
@@ -324,5 +324,5 @@ DRILL = Drill(
     "delivered once, no job is lost, and people are told. Money is booked though the gateway was silent for a day or the "
     "goods fail.",
     run,
-    plants=planted.CHAOS,
+    plants=planted_faults.CHAOS,
 )

@@ -7,13 +7,13 @@ import threading
 import time
 from contextlib import suppress
 
-from apps.bot.synthetic import FIRST_UPDATE
-from apps.ops.drills import locks, planted
-from apps.ops.drills.copy import CopyFailed, ShopCopy
-from apps.ops.drills.front import NEW, OLD, Fronts
+from apps.bot.testbuy_chat import FIRST_UPDATE
+from apps.ops.drills import held_locks, planted_faults
 from apps.ops.drills.measures import Measure, at_least, at_most, exactly
+from apps.ops.drills.nginx import NEW, OLD, Fronts
 from apps.ops.drills.runner import Drill, Play
-from apps.ops.up import supervisor
+from apps.ops.drills.shop_copy import CopyFailed, ShopCopy
+from host.up import supervisor
 
 SWITCHES = 20
 UPDATES = 10_000
@@ -57,7 +57,7 @@ class Failover:
         try:
             self.shop.wait(lambda: self._mode() == "webhook", "the webhook through nginx", 60)
             if self.play.planted("silent"):
-                planted.plant(self.shop, "failover.silent")
+                planted_faults.plant(self.shop, "failover.silent")
             self._switch_under_load()
             self._bot_is_banned()
             self._front_dies_and_returns()
@@ -82,7 +82,7 @@ class Failover:
         self.play.say(f"{switches} switches by command, {wanted} updates at {PER_SECOND} a second")
         before = self._counts()
         if self.play.planted("lost"):
-            planted.plant(self.shop, "failover.lost")
+            planted_faults.plant(self.shop, "failover.lost")
         over = threading.Event()
         writer = threading.Thread(target=self._write, args=(wanted, over))
         began = time.monotonic()
@@ -112,7 +112,7 @@ class Failover:
             self.shop.wait(lambda: self._counts()[2] - before[2] == self.said, "every update", 90)
         for name in ("doubled", "jumbled"):
             if self.play.planted(name):
-                planted.plant(self.shop, f"failover.{name}")
+                planted_faults.plant(self.shop, f"failover.{name}")
         stored, different, final = (now - was for now, was in zip(self._counts(), before, strict=True))
         self.play.keep(exactly("stored", "every update is stored", different, self.said))
         self.play.keep(exactly("once", "none is stored twice", stored - different, 0))
@@ -120,7 +120,7 @@ class Failover:
         self.play.keep(exactly("order", "the order of each chat is kept", self.shop.sql(OUT_OF_ORDER)[0][0], 0))
         self.play.keep(exactly("answered", "each is answered once", self._answers(), self.said))
         if self.play.planted("lost"):
-            planted.plant(self.shop, "failover.lost.over")
+            planted_faults.plant(self.shop, "failover.lost.over")
 
     def _write(self, wanted: int, over: threading.Event) -> None:
         """What a buyer who comes back writes: each is answered by one screen."""
@@ -163,7 +163,7 @@ class Failover:
         self.shop.insist("new_bot", token=NEW_TOKEN)
         self.shop.insist("pay", order_id=paid)  # while nobody can tell the buyer anything
         if self.play.planted("locked"):
-            locks.forget(self.shop, ("bot_chat",), busy=62)
+            held_locks.forget(self.shop, ("bot_chat",), busy=62)
         token = RUBBISH if self.play.planted("refused") else NEW_TOKEN
         began = time.monotonic()
         said = self.shop.manage("failover", "bot", text=f"{token}\n".encode(), check=False)
@@ -229,7 +229,7 @@ class Failover:
         )
         self.play.keep(exactly("no flapping", "in one switch", self.shop.sql(MODES)[0][0] - switched, 1))
         if self.play.planted("numb"):
-            planted.hold(self.shop.family("web"), 8)
+            planted_faults.hold(self.shop.family("web"), 8)
         self.play.keep(at_most("pushed", "and a buyer is answered within 5 s", self._answered(), 5.0))
 
     def _front_moves(self) -> None:
@@ -285,5 +285,5 @@ DRILL = Drill(
     "Whether updates come by webhook or polling, through this front or another: each is handled once, in order, and the shop "
     "finds the other way by itself.",
     run,
-    plants=planted.FAILOVER,
+    plants=planted_faults.FAILOVER,
 )

@@ -16,8 +16,8 @@ from django.template.loader import render_to_string
 
 from apps.base import audit
 from apps.bot.templatetags.shop import moment
+from apps.ops.drills.measure_labels import MEASURED, TITLES
 from apps.ops.drills.measures import Measure
-from apps.ops.drills.words import MEASURED, TITLES
 from apps.ops.models import DrillReport
 
 PURPOSE = b"drill report, layout 1\n"  # a signature made for something else is none here

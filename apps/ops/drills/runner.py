@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import connection
 
 from apps.base.clock import shop_now
-from apps.base.environment import ROOT
 from apps.base.healthchecks import memory_of_machine
 from apps.base.incidents import open_incidents
 from apps.ops.drills.measures import Measure
 from apps.ops.drills.report import Report
+from host.environment import ROOT
 
 FREE_MEMORY = 700 * 2**20  # bytes
 FREE_DISK = 5 * 2**30  # bytes
@@ -38,7 +38,7 @@ class Play:
     dice: random.Random
     say: Callable[[str], None]
     scale: float = 1.0  # 1: the full counts; tests play a small part
-    plants: frozenset[str] = frozenset()  # faults to do on purpose (apps.ops.drills.planted)
+    plants: frozenset[str] = frozenset()  # faults to do on purpose (apps.ops.drills.planted_faults)
     faults: list[str] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

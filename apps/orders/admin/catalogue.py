@@ -20,20 +20,20 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from apps.base import audit
-from apps.base.adminpages import NamedFields, actor_of, page_context, require, sent_bytes
-from apps.base.errands import send_errand
-from apps.base.words import said
-from apps.bot.services import BadPicture, keep_picture
+from apps.base.admin_base import NamedFields, actor_of, page_context, require, sent_bytes
+from apps.base.translate import said
+from apps.base.work.deferred_calls import send_errand
+from apps.bot.pictures import BadPicture, keep_picture
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.admin import questions
-from apps.orders.admin.fields import RupiahField
+from apps.orders.admin.form_fields import RupiahField
 from apps.orders.admin.stock import stock_link
-from apps.orders.importing.pasted import lines_left_out
+from apps.orders.importing.pasted_lists import lines_left_out
 from apps.orders.importing.products import check_products, import_products, prices_before
-from apps.orders.importing.tables import BadFile, decode, is_workbook
+from apps.orders.importing.table_files import BadFile, decode, is_workbook
 from apps.orders.models import Category, Kind, Product, Variant
 from apps.orders.selectors import keeps_kind
-from apps.orders.synthetic import real_products
+from apps.orders.testbuy_product import real_products
 
 CODE_NEEDS = "Hanya huruf, angka, - dan _, tanpa spasi."
 WORKBOOK = b"xlsx;base64,"  # before a workbook in the confirmation's text

@@ -14,12 +14,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from apps.base.adminpages import actor_of, page_context, require
+from apps.base.admin_base import actor_of, page_context, require
 from apps.base.fields import DAMAGED, shown
 from apps.bot.admin import OfPeople
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.models import Order, OrderLine, Payment
-from apps.orders.services import delivery, payment, review
+from apps.orders.services import delivery, money_review, payment
 from apps.orders.states import LineState, OrderState, WrongMove
 from apps.orders.timeline import timeline
 
@@ -55,20 +55,22 @@ class Act:
     explains: str
     offered: Callable[[Order], bool]
     do: Callable[[Order, str, Sequence[str]], str]
-    choices: Callable[[Order], Sequence[review.Debt]] | None = None  # what is ticked on the page before
+    choices: Callable[[Order], Sequence[money_review.Debt]] | None = None  # what is ticked on the page before
 
 
 def _serve(order: Order, actor: str, chosen: Sequence[str]) -> str:
-    review.serve_reviewed_order(order_id=order.pk, actor=actor)
+    money_review.serve_reviewed_order(order_id=order.pk, actor=actor)
     return "Barang sedang dikirim."
 
 
 def _refund(order: Order, actor: str, chosen: Sequence[str]) -> str:
-    return f"{rupiah(review.mark_refunded(order_id=order.pk, keys=chosen, actor=actor))} dicatat kembali ke pembeli."
+    return (
+        f"{rupiah(money_review.mark_refunded(order_id=order.pk, keys=chosen, actor=actor))} dicatat kembali ke pembeli."
+    )
 
 
-def _debts(order: Order) -> Sequence[review.Debt]:
-    return review.debts_of(order, order.payments.order_by("id"))
+def _debts(order: Order) -> Sequence[money_review.Debt]:
+    return money_review.debts_of(order, order.payments.order_by("id"))
 
 
 def _resend(order: Order, actor: str, chosen: Sequence[str]) -> str:
@@ -197,7 +199,7 @@ class OrderAdmin(OfPeople):
         if request.method == "POST":
             try:
                 messages.success(request, act.do(order, actor_of(request), request.POST.getlist("yang")))
-            except review.NotPossible as refusal:
+            except money_review.NotPossible as refusal:
                 messages.error(request, str(refusal))
             except WrongMove:
                 messages.error(request, "Status pesanan baru saja berubah. Lihat lagi lalu coba sekali lagi.")

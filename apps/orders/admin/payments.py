@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.base.adminpages import ReadOnlyAdmin
+from apps.base.admin_base import ReadOnlyAdmin
 from apps.orders.admin.orders import TO_DO
 from apps.orders.models import GatewayEvent, LedgerEntry, Payment
 from apps.orders.services.payment import listen_again

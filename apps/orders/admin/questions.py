@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 
-from apps.orders.answers import kind_of, read_kind
+from apps.orders.checkout_answers import kind_of, read_kind
 
 HELP = (
     "Satu pertanyaan per baris: pertanyaan | jenis jawaban | petunjuk. Jenis jawaban: bebas, angka, huruf, email atau telepon; "

@@ -13,14 +13,14 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from apps.base.adminpages import ReadOnlyAdmin, actor_of, page_context, require, sent_bytes
+from apps.base.admin_base import ReadOnlyAdmin, actor_of, page_context, require, sent_bytes
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units, twins, unfitting
-from apps.orders.importing.tables import BadFile
+from apps.orders.importing.table_files import BadFile
 from apps.orders.models import Kind, Seat, StockUnit, Variant
-from apps.orders.services import holders
+from apps.orders.services import account_holders
 from apps.orders.services.stock import NotBack, count_up_to, needs_seats, return_unit, withdraw_unit
-from apps.orders.synthetic import real_products
+from apps.orders.testbuy_product import real_products
 
 SAMPLE = 10
 COUNTED = 1_000
@@ -151,7 +151,7 @@ class StockUnitAdmin(OfRealProducts):
         context = page_context(
             request, f"Ganti isi · {unit.variant.full_name} …{unit.pk.hex[-8:]}", unit=unit, back=back
         )
-        context |= {"seats": unit.seats.order_by("number"), "holders": len(holders.current_holders(unit))}
+        context |= {"seats": unit.seats.order_by("number"), "holders": len(account_holders.current_holders(unit))}
         if request.method == "POST":
             content = request.POST.get("content", "").strip()
             labels = [label.strip() for label in request.POST.getlist("label")]
@@ -163,8 +163,8 @@ class StockUnitAdmin(OfRealProducts):
 
     def _change(self, request: HttpRequest, unit: StockUnit, content: str, labels: list[str]) -> bool:
         try:
-            told = holders.change_unit(unit=unit, content=content, labels=labels, actor=actor_of(request))
-        except holders.Duplicate:
+            told = account_holders.change_unit(unit=unit, content=content, labels=labels, actor=actor_of(request))
+        except account_holders.Duplicate:
             messages.error(request, "Isi itu sudah ada di produk ini, jadi tidak diganti.")
             return False
         messages.success(request, f"Isi diganti; {told} pembeli dikirimi yang baru.")

@@ -1,7 +1,7 @@
-"""What the shop answers to. apps/bot/map.mmd is drawn from it; a test keeps them the same."""
+"""What the shop answers to: words, buttons and states, each to a small function."""
 
-from apps.bot.router import Routes
-from apps.orders.dialogue import browse, cart, checkout, home, late, mine
+from apps.bot.dialogue.router import Routes
+from apps.orders.dialogue import broken_promise, browse, cart, checkout, home, my_orders
 
 ROUTES = Routes(
     commands={
@@ -12,8 +12,8 @@ ROUTES = Routes(
         "cancel": home.leave,
         "bahasa": home.languages,
         "language": home.languages,
-        "pesanan": mine.orders,
-        "orders": mine.orders,
+        "pesanan": my_orders.orders,
+        "orders": my_orders.orders,
         "cari": browse.ask_search,
         "keranjang": cart.show_cart,
     },
@@ -38,21 +38,21 @@ ROUTES = Routes(
         "renew": checkout.renew,
         "checkout": checkout.buy_cart,
         "pay": checkout.pay,
-        "mine": mine.orders,
-        "order": mine.order,
-        "goods": mine.goods,
-        "check": mine.check,
-        "cancel": mine.cancel,
-        "wait": late.wait,
-        "moneyback": late.money_back,
-        "moneyyes": late.money_back_yes,
-        "account": late.account,
+        "mine": my_orders.orders,
+        "order": my_orders.order,
+        "goods": my_orders.goods,
+        "check": my_orders.check,
+        "cancel": my_orders.cancel,
+        "wait": broken_promise.wait,
+        "moneyback": broken_promise.money_back,
+        "moneyyes": broken_promise.money_back_yes,
+        "account": broken_promise.account,
         "noop": home.nothing,
     },
     states={
         "search": browse.found,
         "answers": checkout.answer,
-        "refund_to": late.account_given,
+        "refund_to": broken_promise.account_given,
     },
     lost=browse.guess,
     stale=home.stale,

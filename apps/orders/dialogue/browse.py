@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from apps.bot.screens import Button, Reply, Screen
-from apps.bot.talk import Talk, toast
+from apps.bot.dialogue.context import Talk, toast
+from apps.bot.dialogue.screens import Button, Reply, Screen
 from apps.bot.templatetags.shop import rupiah
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button, home_screen, in_pairs, lost, turn_row
 from apps.orders.models import Category, Product, Variant
 from apps.orders.selectors import Page
-from apps.orders.services import alerts, hours
+from apps.orders.services import opening_hours, restock_alerts
 
 VARIANTS = 12  # of one product shown at once
 
@@ -96,7 +96,7 @@ def wish(talk: Talk) -> Reply:
     chosen = selectors.variant_on_sale(talk.number(0))
     if chosen is None:
         return _gone(talk)
-    alerts.want(chat=talk.chat, variant=chosen)
+    restock_alerts.want(chat=talk.chat, variant=chosen)
     with translation.override(talk.chat.language):
         return toast(_("Siap, kami kabari di sini begitu ada lagi."), alert=True)
 
@@ -111,7 +111,7 @@ def product_screen(
     """One product, one of its variants chosen, and how many."""
     item, left = chosen.product, selectors.stock_left(chosen)
     text = talk.say("product", product=item, variant=chosen, quantity=quantity, left=left, total=chosen.price * quantity,
-                    shown=selectors.STOCK_SHOWN, opens=hours.OPENS.get().replace(":", "."), closes=hours.CLOSES.get().replace(":", "."))  # fmt: skip
+                    shown=selectors.STOCK_SHOWN, opens=opening_hours.OPENS.get().replace(":", "."), closes=opening_hours.CLOSES.get().replace(":", "."))  # fmt: skip
     with translation.override(talk.chat.language):
         rows: list[list[Button]] = []
         if len(variants) > 1:

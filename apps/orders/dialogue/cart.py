@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from apps.bot.screens import Button, Reply, Screen
-from apps.bot.talk import Talk, toast
+from apps.bot.dialogue.context import Talk, toast
+from apps.bot.dialogue.screens import Button, Reply, Screen
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button, turn_row
 from apps.orders.services import cart as carts

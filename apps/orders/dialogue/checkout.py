@@ -10,14 +10,14 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from apps.base.clock import shop_now
-from apps.bot.screens import Button, Reply, Screen
-from apps.bot.talk import Talk, toast
+from apps.bot.dialogue.context import Talk, toast
+from apps.bot.dialogue.screens import Button, Reply, Screen
 from apps.orders import selectors
-from apps.orders.answers import as_typed, kind_of
+from apps.orders.checkout_answers import as_typed, kind_of
 from apps.orders.dialogue.home import home_button, home_screen
 from apps.orders.models import OrderLine, Variant
 from apps.orders.services import checkout, durations, stock
-from apps.orders.services.limits import Refusal, Wanted
+from apps.orders.services.hoarding_limits import Refusal, Wanted
 
 # A basket in the session: {"variant": id, "quantity": n, "answers": [{"label", "answer"}], "renews": line or absent}
 Basket = list[dict[str, Any]]

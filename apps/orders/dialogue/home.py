@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from apps.bot.screens import Button, Reply, Screen
-from apps.bot.talk import Talk, toast
+from apps.bot.dialogue.context import Talk, toast
+from apps.bot.dialogue.screens import Button, Reply, Screen
 from apps.orders import selectors
 from apps.orders.selectors import Page
-from apps.orders.services import front
+from apps.orders.services import storefront
 
 SHOWN = 20  # categories in the menu; more are behind a button
 
@@ -58,7 +58,9 @@ def home_button() -> Button:
 
 
 def home_screen(talk: Talk, template: str = "home") -> Screen:
-    return Screen(talk.say(template, closed=front.SHOP_CLOSED.get(), note=front.CLOSED_NOTE.get()), rows_of_home(talk))
+    return Screen(
+        talk.say(template, closed=storefront.SHOP_CLOSED.get(), note=storefront.CLOSED_NOTE.get()), rows_of_home(talk)
+    )
 
 
 def start(talk: Talk) -> Reply:

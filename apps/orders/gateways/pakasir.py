@@ -16,7 +16,7 @@ from django.utils.crypto import constant_time_compare
 
 from apps.base.credentials import credential
 from apps.orders.gateways.base import Doorbell, Gateway, GatewayError, Invoice, Refused, Status, Truth, Unreadable
-from apps.orders.gateways.http import call
+from apps.orders.gateways.http_client import call
 
 
 class Pakasir(Gateway):

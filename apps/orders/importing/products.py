@@ -14,12 +14,12 @@ from django.db import transaction
 from django.db.models.functions import Lower
 
 from apps.base import audit
-from apps.base.errands import send_errand
-from apps.base.folding import alike, is_empty, tidy
-from apps.base.named_locks import hold_lock
-from apps.base.words import said
-from apps.orders.importing.pasted import read_pasted_products
-from apps.orders.importing.tables import BadFile, Row, damage, one_at_a_time, read_table
+from apps.base.normalize_text import alike, is_empty, tidy
+from apps.base.translate import said
+from apps.base.work.deferred_calls import send_errand
+from apps.base.work.named_locks import hold_lock
+from apps.orders.importing.pasted_lists import read_pasted_products
+from apps.orders.importing.table_files import BadFile, Row, damage, one_at_a_time, read_table
 from apps.orders.models import Category, Kind, Product, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 from apps.orders.selectors import keeps_kind

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
-from apps.base.folding import JOINERS, alike, is_empty, is_hidden, same_goods
-from apps.base.words import said
-from apps.orders.importing.pasted import clean_line
-from apps.orders.importing.tables import BadFile, damage, decode, is_workbook, one_at_a_time, read_sheet
+from apps.base.normalize_text import JOINERS, alike, is_empty, is_hidden, same_goods
+from apps.base.translate import said
+from apps.orders.importing.pasted_lists import clean_line
+from apps.orders.importing.table_files import BadFile, damage, decode, is_workbook, one_at_a_time, read_sheet
 from apps.orders.models import Kind, Product, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.services import stock

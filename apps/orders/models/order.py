@@ -8,10 +8,10 @@ from datetime import timedelta
 from django.db import models
 from django.db.models import Q
 
-from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.clock import ShopNow
 from apps.base.fields import EncryptedBytesField, EncryptedJSONField, EncryptedTextField
 from apps.base.ids import uuid7
+from apps.base.work.claimable import Claimable, dead_index, due_index
 from apps.bot.models import Chat
 from apps.orders.models.catalogue import Product, Variant
 from apps.orders.models.stock import StockUnit

@@ -8,10 +8,10 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from apps.base.claims import Claimable, dead_index, due_index
 from apps.base.clock import ShopNow
 from apps.base.fields import EncryptedTextField
 from apps.base.ids import uuid7
+from apps.base.work.claimable import Claimable, dead_index, due_index
 from apps.orders.models.order import Order
 from apps.orders.states import PaymentState
 

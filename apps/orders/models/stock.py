@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Q
 
 from apps.base.clock import ShopNow
-from apps.base.crypto import lookup_hash
 from apps.base.fields import EncryptedTextField
-from apps.base.folding import same_goods
 from apps.base.ids import sequence_number, uuid7
+from apps.base.normalize_text import same_goods
+from apps.base.sealing import lookup_hash
 from apps.orders.models.catalogue import Product, Variant
 from apps.orders.states import SeatState
 

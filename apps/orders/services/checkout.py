@@ -10,14 +10,14 @@ from django.db import transaction
 
 from apps.base import audit
 from apps.base.clock import shop_now
-from apps.base.queue.bells import ring
+from apps.base.work.enqueue import ring
 from apps.bot.models import Chat
-from apps.bot.synthetic import is_synthetic
-from apps.orders.gateways import lanes
+from apps.bot.testbuy_chat import is_synthetic
+from apps.orders.gateways import rate_and_breaker
 from apps.orders.gateways.registry import first_ready
 from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment
-from apps.orders.services import durations, front, limits, payment, stock
-from apps.orders.services.limits import Refusal, Wanted
+from apps.orders.services import durations, hoarding_limits, payment, stock, storefront
+from apps.orders.services.hoarding_limits import Refusal, Wanted
 
 QRIS_LEAST = 500  # rupiah, the gateway's own limit
 QRIS_MOST = 10_000_000
@@ -34,11 +34,11 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
     gateway = first_ready()
     if gateway is None:
         raise Refusal("no_gateway")
-    if lanes.is_open(f"{gateway.slug}:make"):
+    if rate_and_breaker.is_open(f"{gateway.slug}:make"):
         raise Refusal("gateway_trouble")
     with transaction.atomic():
         refuse(buyer, basket, now)
-        hold = timedelta(minutes=limits.HOLD_MINUTES.get())
+        hold = timedelta(minutes=hoarding_limits.HOLD_MINUTES.get())
         total = sum(wanted.variant.price * wanted.quantity for wanted in basket)
         if not QRIS_LEAST <= total <= QRIS_MOST:
             raise Refusal("total_out_of_range", least=QRIS_LEAST, most=QRIS_MOST)
@@ -67,13 +67,13 @@ def _give(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> Order:
 
 def refuse(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> None:
     """Raises Refusal for what could not be ordered now. Also asked before the buyer answers questions for nothing."""
-    if front.SHOP_CLOSED.get() and not is_synthetic(buyer) and any(wanted.renews is None for wanted in basket):
-        raise Refusal("shop_closed", note=front.CLOSED_NOTE.get())
+    if storefront.SHOP_CLOSED.get() and not is_synthetic(buyer) and any(wanted.renews is None for wanted in basket):
+        raise Refusal("shop_closed", note=storefront.CLOSED_NOTE.get())
     if not basket:
         raise Refusal("cart_empty")
     for wanted in basket:
         _refuse_unsellable(wanted, free=is_synthetic(buyer))
-    limits.check(buyer, basket, now)
+    hoarding_limits.check(buyer, basket, now)
 
 
 def _refuse_unsellable(wanted: Wanted, *, free: bool) -> None:

@@ -12,18 +12,18 @@ from django.db import transaction
 
 from apps.base import audit
 from apps.base.clock import shop_now
-from apps.base.crypto import CannotOpen
-from apps.base.errands import send_errand
 from apps.base.incidents import raise_incident, resolve_incident
-from apps.bot import outbox
-from apps.bot.fitting import CAPTION, TEXT, cut_html, seen
-from apps.bot.fitting import file_name as file_name_of
+from apps.base.work.deferred_calls import send_errand
+from apps.bot.dialogue.texts import render
 from apps.bot.models import Chat, OutboundMessage
-from apps.bot.texts import render
+from apps.bot.outbound import outbox
+from apps.bot.outbound.message_limits import CAPTION, TEXT, cut_html, seen
+from apps.bot.outbound.message_limits import file_name as file_name_of
 from apps.orders.models import Kind, Order, OrderLine, Seat
-from apps.orders.services import durations, making, messages
+from apps.orders.services import durations, manual_fulfilment, messages
 from apps.orders.services.ledger import post_delivered
 from apps.orders.states import LINE, ORDER, LineState, OrderState, PaymentState, SeatState, move
+from host.crypto import CannotOpen
 
 TEXT_CHARS = 3500  # over this the goods go as a document
 LABELLED_CHARS = 600  # over this the parts of units are not named one by one: the message would not fit
@@ -101,7 +101,7 @@ def allocate(order: Order, lines: Sequence[OrderLine], now: datetime) -> None:
     ready = []
     for line in lines:
         if line.product.kind == Kind.MANUAL:
-            move(line, LINE, LineState.BY_HAND, **making.promise(line, now))
+            move(line, LINE, LineState.BY_HAND, **manual_fulfilment.promise(line, now))
         else:
             ends_at = durations.take_over(line, now) if line.renews_id else None
             ends_at = ends_at or durations.end_of(line, now)
@@ -248,7 +248,7 @@ def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: st
             line, LINE, LineState.ALLOCATED, made_text=text, made_file=file, made_file_name=file_name_of(file_name, "barang"),
             **durations.schedule(durations.end_of(line, now), now),
         )  # fmt: skip
-        resolve_incident(making.promise_key(line))
+        resolve_incident(manual_fulfilment.promise_key(line))
         send_made(order, line)
         audit.append("line.made", f"order:{order.number}", actor=actor, at=now)
         for task in settings.ORDER_PAID:

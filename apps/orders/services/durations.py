@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.base.stored import Setting
+from apps.base.stored_settings import Setting
 from apps.bot.models import Chat
 from apps.orders.models import Kind, Order, OrderLine, Seat
-from apps.orders.services import hours, messages, stock
+from apps.orders.services import messages, opening_hours, stock
 from apps.orders.states import LineState, OrderState, SeatState
 
 FIRST = Setting("remind_first_days", 3, "Pengingat masa aktif: hari sebelum habis", least=1, most=30)
@@ -33,7 +33,7 @@ def schedule(ends_at: datetime | None, now: datetime) -> dict[str, datetime | No
 def next_reminder(ends_at: datetime, after: datetime) -> datetime | None:
     """The first reminder later than `after`, outside the quiet hours and before the end; None when none is left."""
     for days in sorted({FIRST.get(), LAST.get()}, reverse=True):
-        at = hours.after_quiet(ends_at - timedelta(days=days))
+        at = opening_hours.after_quiet(ends_at - timedelta(days=days))
         if after < at < ends_at:
             return at
     return None

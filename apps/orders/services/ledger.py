@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.base.sql import insert_row
+from apps.base.fast_rows import insert_row
 from apps.orders.models import LedgerEntry, Order, Payment
 
 Account = LedgerEntry.Account

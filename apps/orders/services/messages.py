@@ -12,12 +12,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
-from apps.bot import outbox
-from apps.bot.fitting import CAPTION, seen
+from apps.bot.dialogue.screens import Button, Screen, send_screen
+from apps.bot.dialogue.texts import plain, render
 from apps.bot.models import Chat, OutboundMessage
-from apps.bot.screens import Button, Screen, send_screen
+from apps.bot.outbound import outbox
+from apps.bot.outbound.message_limits import CAPTION, seen
 from apps.bot.templatetags.shop import rupiah
-from apps.bot.texts import plain, render
 from apps.orders.models import Kind as ProductKind
 from apps.orders.models import Order, OrderLine, Payment, Variant
 from apps.orders.states import OrderState, PaymentState

@@ -11,16 +11,16 @@ from django.db.models import F
 
 from apps.base import audit
 from apps.base.clock import shop_now
-from apps.base.errands import send_errand
+from apps.base.fast_rows import update_row
 from apps.base.incidents import keep_incident, raise_incident, resolve_incident
-from apps.base.queue.bells import ring
-from apps.base.sql import update_row
+from apps.base.work.deferred_calls import send_errand
+from apps.base.work.enqueue import ring
 from apps.orders.gateways.base import Invoice, Truth
 from apps.orders.models import Order, Payment
-from apps.orders.services import cart, delivery, ledger, messages, serving, stock
-from apps.orders.services.limits import HOLD_MINUTES
-from apps.orders.services.locks import lines_of, lock_order
-from apps.orders.services.polling import next_ask
+from apps.orders.services import cart, delivery, fulfilment, ledger, messages, stock
+from apps.orders.services.hoarding_limits import HOLD_MINUTES
+from apps.orders.services.lock_order import lines_of, lock_order
+from apps.orders.services.status_schedule import next_ask
 from apps.orders.states import ORDER, PAYMENT, LineState, OrderState, PaymentState, move
 
 log = logging.getLogger(__name__)
@@ -129,11 +129,11 @@ def _serve(order: Order, payment: Payment, now: datetime) -> str:
         with transaction.atomic():
             lines = lines_of(order)
             if late:
-                serving.take_seats(lines)
+                fulfilment.take_seats(lines)
                 messages.tell_buyer(order, "money_late_served", payment=payment)
             else:
-                serving.secure_renewals(lines)
-            serving.serve(order, lines, now)
+                fulfilment.secure_renewals(lines)
+            fulfilment.serve(order, lines, now)
             if any(line.state == LineState.BY_HAND for line in lines):
                 messages.close_invoice(payment, "invoice_paid")
     except stock.SoldOut:
@@ -151,7 +151,7 @@ def _serve(order: Order, payment: Payment, now: datetime) -> str:
 def settle_free(*, order_id: Any) -> None:
     """An order that costs nothing is paid as it is placed; the caller's transaction."""
     order, _ = lock_order(order_id)
-    serving.serve(order, lines_of(order), shop_now())
+    fulfilment.serve(order, lines_of(order), shop_now())
 
 
 def _hold_for_review(order_id: Any, payment_id: Any, why: str) -> None:

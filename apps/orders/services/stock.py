@@ -12,12 +12,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.base import audit
 from apps.base.clock import ShopNow
-from apps.base.crypto import CannotOpen
-from apps.base.errands import send_errand
-from apps.base.named_locks import hold_lock
+from apps.base.work.deferred_calls import send_errand
+from apps.base.work.named_locks import hold_lock
 from apps.orders.models import Kind, OrderLine, Seat, StockAlert, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.states import SEAT, SHARED_SEAT, SeatState, move
+from host.crypto import CannotOpen
 
 BATCH = 2000
 TELL_BACK = "apps.orders.tasks.tell_back_in_stock"

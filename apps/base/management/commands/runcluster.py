@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from apps.base.queue.cluster import StrictCluster
-from apps.base.queue.registered import load_tasks
-from apps.base.warm import loaded, warm_up
+from apps.base.work.cluster import StrictCluster
+from apps.base.work.preload import loaded, warm_up
+from apps.base.work.registered_tasks import load_tasks
 
 
 class Command(BaseCommand):

@@ -16,10 +16,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.credentials import credential, rotate
-from apps.bot.client import Telegram, Verdict
-from apps.bot.failover import MODE, mode_now, move_webhook, wanted_mode, webhook_now
-from apps.bot.newbot import bot_now, change_bot
-from apps.bot.outbox import bot_id
+from apps.bot.api.client import Telegram, Verdict
+from apps.bot.connection.failover import MODE, mode_now, move_webhook, wanted_mode, webhook_now
+from apps.bot.connection.replace_bot import bot_now, change_bot
+from apps.bot.outbound.outbox import bot_id
 
 TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{5,}")
 PATIENCE = 40.0  # seconds for a leader to hear of it and switch

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.base.warm import loaded
-from apps.bot.leader import BotProcess
+from apps.base.work.preload import loaded
+from apps.bot.connection.leader import BotProcess
 
 
 class Command(BaseCommand):

@@ -11,13 +11,13 @@ from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.healthchecks import missing_migrations
-from apps.ops.drills import everything
+from apps.ops.drills import all_drills
 from apps.ops.drills.report import as_html, keep
 from apps.ops.drills.runner import REGISTRY, RefusesToDrill, drills_folder, play
 from apps.ops.management.commands.prepare import migrate
 from apps.ops.models import DrillReport
 
-everything.load()
+all_drills.load()
 
 
 class Command(ShopCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand
-from apps.ops.observe import main
+from host.observe import main
 
 
 class Command(ShopCommand):

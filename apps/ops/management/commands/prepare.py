@@ -21,10 +21,10 @@ from django.db import OperationalError, connection
 from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.credentials import adopt_environment, credential
 from apps.base.healthchecks import missing_migrations
-from apps.base.stored import StoredSetting
-from apps.bot.texts import CONTACT
-from apps.ops.outside import Answered, call_bot
-from apps.ops.routines import ensure_routines
+from apps.base.stored_settings import StoredSetting
+from apps.bot.dialogue.texts import CONTACT
+from apps.ops.monitoring.routines import ensure_routines
+from host.alert_channels import Answered, call_bot
 
 LOGIN = "owner"
 
@@ -66,7 +66,7 @@ class Command(ShopCommand):
             refuse_dead_token()
         ensure_routines()
         if settings.SANDBOX:
-            from apps.orders.demo.catalogue import seed
+            from apps.orders.demo.load_demo import seed
 
             seed()
         given = sys.stdin.readline().rstrip("\n") if options["password"] else ""

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from apps.base.clock import shop_now
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.ops import synthetic
+from apps.ops.monitoring import testbuy
 
 STAGES = {
     "in": "its messages do not come in: is the web process up, and does PUBLIC_URL lead to it?",
@@ -38,16 +38,16 @@ class Command(ShopCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["forget"]:
-            synthetic.forget(shop_now())
+            testbuy.forget(shop_now())
             self.stdout.write("the test buyer's orders are forgotten")
             return
         began = time.monotonic()
         try:
             if options["rehearse"]:
-                synthetic.rehearse()
+                testbuy.rehearse()
             else:
                 self.buy()
-        except synthetic.CannotBuy as broken:
+        except testbuy.CannotBuy as broken:
             self.stderr.write(f"The synthetic buyer could not buy: {STAGES[str(broken)]}")
             raise SystemExit(1) from broken
         except DatabaseError as error:
@@ -56,6 +56,6 @@ class Command(ShopCommand):
 
     def buy(self) -> None:
         since = shop_now()
-        synthetic.buy(synthetic.deliver)
-        while not synthetic.has_goods(since):
+        testbuy.buy(testbuy.deliver)
+        while not testbuy.has_goods(since):
             time.sleep(0.1)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.ops.up import main
+from host.up import main
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.ops.watch import main
+from host.watchdog.main import main
 
 
 class Command(BaseCommand):

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.base.commands import ShopCommand, UsedWrongly
-from apps.orders.importing.pasted import lines_left_out
+from apps.orders.importing.pasted_lists import lines_left_out
 from apps.orders.importing.products import check_products, import_products, prices_before
-from apps.orders.importing.tables import BadFile
-from apps.orders.management.preview import ask, show
+from apps.orders.importing.table_files import BadFile
+from apps.orders.importing.terminal_preview import ask, show
 
 
 class Command(ShopCommand):

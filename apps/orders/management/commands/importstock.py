@@ -17,8 +17,8 @@ from apps.orders.importing.stock import (
     twins,
     unfitting,
 )
-from apps.orders.importing.tables import BadFile
-from apps.orders.management.preview import ask, show
+from apps.orders.importing.table_files import BadFile
+from apps.orders.importing.terminal_preview import ask, show
 from apps.orders.models import Product, Variant
 from apps.orders.services.stock import NewUnit
 

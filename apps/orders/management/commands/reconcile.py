@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from apps.base.commands import ShopCommand
 from apps.base.ids import floor_of
-from apps.orders.gateways.lanes import ASK
+from apps.orders.gateways.rate_and_breaker import ASK
 from apps.orders.models import Payment
-from apps.orders.services.asking import Answer, ask
+from apps.orders.services.status_check import Answer, ask
 
 
 class Command(ShopCommand):
