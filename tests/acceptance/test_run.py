@@ -237,7 +237,7 @@ def test_an_ordinary_user_can_run_it(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         home = Path(name) / "checkout"
         home.mkdir()
-        for part in ("apps", "autoorder", "deploy", "templates", "locale", "manage.py"):
+        for part in ("host", "fakes", "apps", "autoorder", "deploy", "templates", "locale", "manage.py"):
             source = ROOT / part
             shutil.copytree(source, home / part) if source.is_dir() else shutil.copy(source, home / part)
         subprocess.run(["chown", "-R", "nobody", name], check=True)
