@@ -176,7 +176,7 @@ SELLER_CHAT_IDS = env.list("SELLER_CHAT_IDS", cast=int, default=[])
 # News travels upward by name, never by import.
 INCIDENT_TASK = "apps.ops.monitoring.alerts.tell_incident"
 INCIDENT_AGAIN = "apps.ops.monitoring.alerts.tell_again"  # somebody could not be reached
-BOT_ROUTES = ["apps.bot.staff.buttons.ROUTES", "apps.orders.dialogue.ROUTES", "apps.snk.dialogue.ROUTES"]
+BOT_ROUTES = ["apps.bot.staff.buttons.ROUTES", "apps.orders.dialogue.ROUTES"]
 ORDER_PAID = ["apps.snk.tasks.send_terms"]
 CLOCK_STEPPED = ["apps.orders.tasks.clock_stepped"]  # the database's clock was set: deadlines move with it
 TERMS_SET = "apps.snk.tasks.keep_terms"

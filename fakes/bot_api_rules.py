@@ -96,6 +96,19 @@ def check_parameters(method: str, params: dict[str, Any]) -> None:
         raise BadRequest(f"Bad Request: unknown parameter {sorted(unknown)[0]}")
 
 
+def read_menu(text: str) -> list[dict[str, str]]:
+    """A menu of commands. Raises BadRequest."""
+    menu: list[dict[str, str]] = json.loads(text)
+    if len(menu) > 100:
+        raise BadRequest("Bad Request: BOT_COMMANDS_TOO_MUCH")
+    for entry in menu:
+        if not re.fullmatch(r"[a-z0-9_]{1,32}", entry["command"]):
+            raise BadRequest("Bad Request: BOT_COMMAND_INVALID")
+        if not 1 <= len(entry["description"]) <= 256:
+            raise BadRequest("Bad Request: BOT_COMMAND_DESCRIPTION_INVALID")
+    return menu
+
+
 def read_text(text: str, parse_mode: str, limit: int, *, what: str = "message") -> str:
     """The text a reader sees. Raises BadRequest for bad HTML, an empty or a too long text."""
     if parse_mode not in ("", "HTML"):

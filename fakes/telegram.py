@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from fakes.bot_api_rules import (
     check_photo,
     read_keyboard,
     read_markup,
+    read_menu,
     read_text,
     units,
 )
@@ -50,7 +50,7 @@ class FakeTelegram(People):
         self.pending: dict[int, dict[str, Any]] = {}  # update_id → update, in order
         self.queues: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)  # the same for each chat
         self.answers: deque[dict[str, Any]] = deque(maxlen=200)
-        self.commands: list[dict[str, str]] = []
+        self.commands: dict[str, list[dict[str, str]]] = {}  # language, or none → menu
         self.last_update = 1000
         self.last_message = 0
         self.sequence = 0
@@ -190,7 +190,7 @@ class FakeTelegram(People):
         return {"file_id": name, "file_unique_id": name, "file_size": len(content), "file_path": f"files/{name}"}
 
     def _setMyCommands(self, params: dict[str, Any]) -> Any:
-        self.commands = json.loads(params["commands"])
+        self.commands[params.get("language_code", "")] = read_menu(params["commands"])
         return True
 
     def _setWebhook(self, params: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from host.heartbeats import silence
 
 LATE = 60.0  # seconds after which a bell or a due row counts as stuck
 SILENT = 30.0  # seconds without a sign of life
-DISK_WARN, DISK_CLEAN, DISK_STOP = 80, 90, 97  # percent
+DISK_WARN, DISK_STOP = 80, 97  # percent
 MEMORY_WARN, MEMORY_ALERT = 85, 95  # percent
 DRIFT = 30.0  # seconds the machine's clock may be off
 PROCESSES = ("worker", "bot")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.bot.dialogue.router import DuplicateRoute, Routes, all_routes, merge
+from apps.bot.dialogue.router import Command, DuplicateRoute, Routes, all_routes, merge
 from apps.bot.inbound import inbox, poller
 from apps.bot.models import Chat, ChatSession, InboundUpdate
 from tests.driver import Buyer, Shop
@@ -141,7 +141,7 @@ def test_a_dialogue_survives_in_the_database(shop: Shop, sari: Buyer) -> None:
 
 
 def test_two_rooms_cannot_claim_one_word() -> None:
-    one = Routes(commands={"start": lambda talk: None})  # type: ignore[arg-type,return-value]
+    one = Routes(commands={"start": Command(lambda talk: None, "")})  # type: ignore[arg-type,return-value]
     with pytest.raises(DuplicateRoute):
         merge([one, one])
     with pytest.raises(DuplicateRoute):

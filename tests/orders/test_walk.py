@@ -148,13 +148,13 @@ def test_every_dialogue_function_with_a_screen_offers_the_way_home() -> None:
         "staff_press",
     }  # a toast only, or a choice of two
     routes = all_routes()
-    for handler in {*routes.commands.values(), *routes.buttons.values(), *routes.states.values()}:
+    for handler in {*(c.handler for c in routes.commands.values()), *routes.buttons.values(), *routes.states.values()}:
         assert "home" in offered(handler) or "help" in offered(handler) or handler.__name__ in without, handler
 
 
 def test_every_button_of_the_table_is_offered_somewhere() -> None:
     routes = all_routes()
-    handlers = {*routes.commands.values(), *routes.buttons.values(), *routes.states.values()}
+    handlers = {*(c.handler for c in routes.commands.values()), *routes.buttons.values(), *routes.states.values()}
     everywhere: set[str] = set().union(*(offered(handler) for handler in handlers))
     assert set(routes.buttons) == everywhere | {"incident"}, "that one stands under alerts"
 

@@ -25,6 +25,7 @@ from apps.base.work import leases
 from apps.base.work.clock_thread import run_clock
 from apps.base.work.enqueue import OUTBOX_CHANNEL
 from apps.bot.api.client import Telegram
+from apps.bot.connection.command_menu import keep_telling_menus
 from apps.bot.connection.failover import Failover
 from apps.bot.connection.replace_bot import note_bot
 from apps.bot.outbound.claims import LeaseLost
@@ -85,12 +86,13 @@ class BotProcess:
         if owner_token:
             jobs.append(OwnerBot(Telegram(owner_token, own_api())).run())
         tasks = [asyncio.create_task(job) for job in jobs]
+        menus = asyncio.create_task(keep_telling_menus(telegram))
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         failure = next((task.exception() for task in finished if task.exception()), None)
         sender.stop()
         with suppress(Exception):
             await asyncio.wait_for(tasks[0], 2)
-        for task in tasks[1:]:
+        for task in (*tasks[1:], menus):
             task.cancel()
         if failure is not None:
             log.error(

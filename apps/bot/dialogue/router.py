@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from apps.bot.dialogue.context import Talk
 from apps.bot.dialogue.screens import Reply
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 Handler = Callable[[Talk], Reply]
 
@@ -20,10 +24,19 @@ class DuplicateRoute(Exception):
 
 
 @dataclass(frozen=True)
+class Command:
+    """`/word`. `about` stands beside it in Telegram's menu, in the menus of all languages or of one."""
+
+    handler: Handler
+    about: StrPromise | str
+    language: str = ""
+
+
+@dataclass(frozen=True)
 class Routes:
     """What one room answers to. `lost` is asked when nothing else fits; one room only."""
 
-    commands: Mapping[str, Handler] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
     buttons: Mapping[str, Handler] = field(default_factory=dict)
     states: Mapping[str, Handler] = field(default_factory=dict)
     lost: Handler | None = None
@@ -33,7 +46,7 @@ class Routes:
 
 def merge(parts: list[Routes]) -> Routes:
     """One map of all rooms. Raises DuplicateRoute."""
-    merged: dict[str, dict[str, Handler]] = {"commands": {}, "buttons": {}, "states": {}}
+    merged: dict[str, dict[str, Any]] = {"commands": {}, "buttons": {}, "states": {}}
     singles: dict[str, Handler | None] = {"lost": None, "stale": None, "busy": None}
     for part in parts:
         for kind, known in merged.items():
@@ -71,7 +84,7 @@ def _choose(routes: Routes, talk: Talk) -> tuple[Handler | None, str]:
         words = incoming.text.split()
         command = words[0][1:].partition("@")[0].lower()
         talk.args = words[1:]
-        handler = routes.commands.get(command)
-        return (handler, f"command:{command[:40]}") if handler else (routes.lost, "lost")
+        known = routes.commands.get(command)
+        return (known.handler, f"command:{command[:40]}") if known else (routes.lost, "lost")
     handler = routes.states.get(talk.state)
     return (handler, f"state:{talk.state}") if handler else (routes.lost, "lost")

@@ -1,21 +1,23 @@
 """What the shop answers to: words, buttons and states, each to a small function."""
 
-from apps.bot.dialogue.router import Routes
+from django.utils.translation import gettext_lazy as _
+
+from apps.bot.dialogue.router import Command, Routes
 from apps.orders.dialogue import broken_promise, browse, cart, checkout, home, my_orders
 
 ROUTES = Routes(
     commands={
-        "start": home.start,
-        "bantuan": home.help_screen,
-        "help": home.help_screen,
-        "batal": home.leave,
-        "cancel": home.leave,
-        "bahasa": home.languages,
-        "language": home.languages,
-        "pesanan": my_orders.orders,
-        "orders": my_orders.orders,
-        "cari": browse.ask_search,
-        "keranjang": cart.show_cart,
+        "start": Command(home.start, _("Buka toko")),
+        "cari": Command(browse.ask_search, _("Cari produk")),
+        "keranjang": Command(cart.show_cart, _("Keranjang")),
+        "pesanan": Command(my_orders.orders, _("Pesananku"), "id"),
+        "orders": Command(my_orders.orders, _("Pesananku"), "en"),
+        "bahasa": Command(home.languages, _("Ganti bahasa"), "id"),
+        "language": Command(home.languages, _("Ganti bahasa"), "en"),
+        "bantuan": Command(home.help_screen, _("Bantuan"), "id"),
+        "help": Command(home.help_screen, _("Bantuan"), "en"),
+        "batal": Command(home.leave, _("Tinggalkan yang sedang diisi"), "id"),
+        "cancel": Command(home.leave, _("Tinggalkan yang sedang diisi"), "en"),
     },
     buttons={
         "home": home.home,
