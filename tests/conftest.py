@@ -16,7 +16,7 @@ from django.utils import translation
 from apps.base import credentials
 from apps.base.fields import EncryptedField
 from apps.orders.gateways import http_client, rate_and_breaker
-from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.models import Category, Product, Variant
 from apps.orders.services import opening_hours, stock
 from apps.orders.services.stock import NewUnit
 from tests.driver import Buyer, Shop
@@ -95,7 +95,7 @@ def tono(shop: Shop) -> Buyer:
 
 
 def make_product(
-    code: str = "spotify", *, kind: str = Kind.STOCK, price: int = 18_000, units: int = 0, seats: int = 1, **more: Any
+    code: str = "spotify", *, kind: str = "stock", price: int = 18_000, units: int = 0, seats: int = 1, **more: Any
 ) -> Variant:
     """A product with one variant and `units` units of stock."""
     days, limit = more.pop("days", None), more.pop("content_limit", None)
@@ -105,9 +105,9 @@ def make_product(
     variant = Variant.objects.create(
         product=product, name="", price=price, duration_days=days, content_limit=limit, seats_per_unit=seats
     )
-    labels = [f"Profil {n} | PIN {n}{n}{n}{n}" for n in range(1, seats + 1)] if kind == Kind.SHARED else []
+    labels = [f"Profil {n} | PIN {n}{n}{n}{n}" for n in range(1, seats + 1)] if kind == "shared" else []
     new = [NewUnit(f"{code}-{n:05d}@contoh.id|rahasia-{n}", labels) for n in range(1, units + 1)]
-    if new and kind != Kind.CONTENT:
+    if new and kind != "content":
         stock.add_units(variant=variant, units=new, actor="test")
     return variant
 

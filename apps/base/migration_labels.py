@@ -10,7 +10,7 @@ from pgtrigger.migrations import MigrationAutodetectorMixin
 
 
 class AutodetectorWithoutLabels(MigrationAutodetectorMixin, MigrationAutodetector):
-    """Compares and writes fields and models without `verbose_name` and `help_text`; triggers as pgtrigger does."""
+    """Compares and writes fields and models without `verbose_name`, `help_text` and `choices`; triggers as pgtrigger does."""
 
     def __init__(self, from_state: ProjectState, to_state: ProjectState, *args: Any, **kwargs: Any) -> None:
         for state in (from_state, to_state):
@@ -26,3 +26,4 @@ def leave_labels_out(state: ProjectState) -> None:
         for field in model.fields.values():
             field.verbose_name = field._verbose_name = None
             field.help_text = ""
+            field.choices = None

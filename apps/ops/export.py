@@ -28,7 +28,7 @@ from apps.bot.models import Chat
 from apps.bot.testbuy_chat import without_synthetic
 from apps.orders.importing.stock import RULER
 from apps.orders.importing.table_files import FORMULA
-from apps.orders.models import Category, Kind, LedgerEntry, Order, OrderLine, Payment, Product, Seat, StockUnit, Variant
+from apps.orders.models import Category, LedgerEntry, Order, OrderLine, Payment, Product, Seat, StockUnit, Variant
 from apps.orders.states import SeatState
 from apps.orders.testbuy_product import real_products
 from apps.snk.models import Dispatch, Terms
@@ -289,9 +289,7 @@ def _write_stock(archive: zipfile.ZipFile, watch: Watch) -> list[str]:
         command = f"manage.py importstock {variant.product.code} {name}"
         if variant.name:
             command += f" --variant {shlex.quote(variant.name)}"
-        if variant.product.kind == Kind.SHARED or any(
-            "\n" in block or RULER.fullmatch(block.strip()) for block in blocks
-        ):
+        if variant.product.sold_as.shared or any("\n" in block or RULER.fullmatch(block.strip()) for block in blocks):
             ruler = _ruler(blocks)
             archive.writestr(name, f"\n{ruler}\n".join(blocks) + "\n")
             command += f" --separator={ruler}"

@@ -12,7 +12,8 @@ from django.db.models import Count, F, Q, Sum
 from apps.base.clock import ShopNow
 from apps.base.invariants import EVERYTHING, register
 from apps.bot.testbuy_chat import without_synthetic
-from apps.orders.models import Kind, LedgerEntry, Order, OrderLine, Seat
+from apps.orders.kinds import BY_HAND, COUNTED, FOR_ALL
+from apps.orders.models import LedgerEntry, Order, OrderLine, Seat
 from apps.orders.states import LineState
 
 
@@ -20,9 +21,9 @@ from apps.orders.states import LineState
 def delivered_without_cover(since: UUID = EVERYTHING) -> Iterable[str]:
     sold = Count("seats", filter=Q(seats__state__in=["sold", "quarantined"]))
     sent = OrderLine.objects.filter(pk__gte=since, state=LineState.SENT, ended_at__isnull=True).annotate(have=sold)
-    counted = Q(product__kind__in=[Kind.STOCK, Kind.SHARED]) & ~Q(have=F("quantity"))
-    content = Q(product__kind=Kind.CONTENT, content__isnull=True)
-    made = Q(product__kind=Kind.MANUAL, made_text__isnull=True, made_file__isnull=True)
+    counted = Q(product__kind__in=COUNTED) & ~Q(have=F("quantity"))
+    content = Q(product__kind__in=FOR_ALL, content__isnull=True)
+    made = Q(product__kind__in=BY_HAND, made_text__isnull=True, made_file__isnull=True)
     yield from map(str, sent.filter(counted | content | made).values_list("pk", flat=True))
     paid = Sum("payments__received", filter=Q(payments__received__isnull=False))
     short = Order.objects.filter(pk__gte=since, state__in=["paid", "delivered"], total__gt=0).annotate(money=paid)

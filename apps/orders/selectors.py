@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.base.normalize_text import tidy
 from apps.bot.models import Chat
-from apps.orders.models import CartItem, Category, Kind, Order, OrderLine, Product, Seat, StockUnit, Variant
+from apps.orders.models import CartItem, Category, Order, OrderLine, Product, Seat, StockUnit, Variant
 from apps.orders.services import stock
 from apps.orders.states import LineState, SeatState
 
@@ -77,7 +77,7 @@ def search(text: str, number: int) -> Page:
 
 def is_sold_out(product: Product) -> bool:
     """For a list: counted kinds without a free seat."""
-    return product.kind in (Kind.STOCK, Kind.SHARED) and not getattr(product, "has_seats", True)
+    return product.sold_as.counted and not getattr(product, "has_seats", True)
 
 
 def keeps_kind(products: QuerySet[Product]) -> QuerySet[Product]:

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from apps.orders.models import Kind, Product, StockUnit, Variant
+from apps.orders.kinds import Content
+from apps.orders.models import Product, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.services import stock
 
@@ -24,7 +25,7 @@ def free_variant() -> Variant:
     with transaction.atomic():
         wanted: dict[str, Any] = {
             "is_active": True,
-            "kind": Kind.CONTENT,
+            "kind": Content.word,
             "terms": "",
             "questions": [],
             "min_quantity": 1,

@@ -18,7 +18,7 @@ from django.utils import translation
 
 from apps.base import audit
 from apps.base.incidents import raise_incident
-from apps.orders.models import Kind, Seat
+from apps.orders.models import Seat
 from tests.compile_locale import ROOT, compiled, read_po
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
@@ -43,8 +43,8 @@ def owner(db: Any) -> Client:
 def used_shop(shop: Shop, sari: Buyer, dewi: Buyer) -> Shop:
     """A shop in which everything has happened once."""
     make_product("spotify", name="Spotify", units=3, account_fields="email|password", terms="Jangan ganti sandi")
-    make_product("netflix", kind=Kind.SHARED, name="Netflix", units=1, seats=2, days=30)
-    make_product("ml", kind=Kind.MANUAL, name="Diamond", max_quantity=1)
+    make_product("netflix", kind="shared", name="Netflix", units=1, seats=2, days=30)
+    make_product("ml", kind="manual", name="Diamond", max_quantity=1)
     shop.pays(sari.orders("Spotify"))
     shop.pays(sari.orders("Netflix"))
     shop.pays(sari.orders("Diamond"))

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.bot.models import InboundUpdate, OutboundMessage
-from apps.orders.models import GatewayEvent, Kind, Order, Product, Seat, Variant
+from apps.orders.models import GatewayEvent, Order, Product, Seat, Variant
 from tests.conftest import make_product, spoil_everything
 from tests.driver import Buyer, Shop, debts
 
@@ -146,7 +146,7 @@ def test_products_are_previewed_and_imported(owner: Client, db: Any) -> None:
 
 def test_a_product_is_made_with_its_questions(owner: Client, db: Any) -> None:
     form = {
-        "code": "pubg", "name": "PUBG UC", "description": "", "category": "", "kind": Kind.MANUAL, "terms": "SNK",
+        "code": "pubg", "name": "PUBG UC", "description": "", "category": "", "kind": "manual", "terms": "SNK",
         "is_active": "on", "min_quantity": 1, "max_quantity": 1, "warranty_days": 0, "promised_minutes": 60, "position": 0,
         "asked": "ID? | (",
         "variants-TOTAL_FORMS": 1, "variants-INITIAL_FORMS": 0, "variants-0-name": "60 UC", "variants-0-price": 15000,
@@ -163,7 +163,7 @@ def test_a_product_is_made_with_its_questions(owner: Client, db: Any) -> None:
 
 
 def test_selesai_brings_what_was_made(owner: Client, shop: Shop, sari: Buyer) -> None:
-    make_product("ml", kind=Kind.MANUAL, name="Diamond", max_quantity=1)
+    make_product("ml", kind="manual", name="Diamond", max_quantity=1)
     number = sari.orders("Diamond")
     shop.pays(number)
     line = Order.objects.get().lines.get()
@@ -209,7 +209,7 @@ def test_a_failed_message_is_sent_again(owner: Client, shop: Shop, sari: Buyer) 
 
 
 def test_a_shared_account_is_changed_for_its_holders(owner: Client, shop: Shop, sari: Buyer) -> None:
-    make_product("netflix", kind=Kind.SHARED, name="Netflix", units=1, seats=2)
+    make_product("netflix", kind="shared", name="Netflix", units=1, seats=2)
     shop.pays(sari.orders("Netflix"))
     unit = Seat.objects.filter(state="sold").get().unit
     page = reverse("admin:orders_stockunit_content", args=[unit.pk])
@@ -223,7 +223,7 @@ def test_a_shared_account_is_changed_for_its_holders(owner: Client, shop: Shop, 
 
 
 def test_what_waits_for_a_hand_is_found(owner: Client, shop: Shop, sari: Buyer, dewi: Buyer, spotify: Variant) -> None:
-    make_product("ml", kind=Kind.MANUAL, name="Diamond", max_quantity=1)
+    make_product("ml", kind="manual", name="Diamond", max_quantity=1)
     made, plain = sari.orders("Diamond"), dewi.orders("Spotify")
     shop.pays(made)
     shop.pays(plain)

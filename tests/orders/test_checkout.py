@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment, Seat, Variant
+from apps.orders.models import CartItem, Order, OrderLine, Payment, Seat, Variant
 from apps.orders.services import stock, storefront
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
@@ -76,7 +76,7 @@ def test_sold_out_is_said_before_paying(shop: Shop, sari: Buyer, dewi: Buyer) ->
 
 
 def test_a_cart_of_several_products_is_one_order(shop: Shop, sari: Buyer, spotify: Variant) -> None:
-    make_product("netflix", kind=Kind.SHARED, units=1, seats=2, name="Netflix", price=32_000)
+    make_product("netflix", kind="shared", units=1, seats=2, name="Netflix", price=32_000)
     sari.says("/start").presses("Semua produk").presses("Spotify").presses("Tambah ke keranjang")
     sari.presses("Lihat produk").presses("Netflix").presses("Tambah ke keranjang")
     assert "Total <b>Rp50.000</b>" in sari.heard[-1]
@@ -101,7 +101,7 @@ def test_the_cart_changes_by_its_buttons(shop: Shop, sari: Buyer, spotify: Varia
 
 
 def test_two_variants_are_chosen_on_one_screen(shop: Shop, sari: Buyer) -> None:
-    first = make_product("netflix", kind=Kind.SHARED, units=1, seats=2, name="Netflix", price=32_000, days=30)
+    first = make_product("netflix", kind="shared", units=1, seats=2, name="Netflix", price=32_000, days=30)
     Variant.objects.create(product=first.product, name="3 bulan", price=89_000, duration_days=90, position=1)
     sari.says("/start").presses("Semua produk").presses("Netflix").presses("3 bulan")
     assert "Rp89.000" in sari.heard[-1]
@@ -110,7 +110,7 @@ def test_two_variants_are_chosen_on_one_screen(shop: Shop, sari: Buyer) -> None:
 
 def test_questions_are_asked_and_checked(shop: Shop, sari: Buyer) -> None:
     questions = [{"label": "ID?", "pattern": r"\d{6}", "hint": "enam angka"}, {"label": "Server?", "pattern": r"\d{4}"}]
-    make_product("ml", kind=Kind.MANUAL, name="Diamond", questions=questions, max_quantity=1)
+    make_product("ml", kind="manual", name="Diamond", questions=questions, max_quantity=1)
     sari.says("/start").presses("Semua produk").presses("Diamond").presses("Beli")
     assert "ID?\n<i>enam angka</i>" in sari.heard[-1]
     sari.says("abc")
@@ -127,14 +127,14 @@ def test_questions_are_asked_and_checked(shop: Shop, sari: Buyer) -> None:
 
 
 def test_sellers_hear_what_is_to_be_made(shop: Shop, sari: Buyer, tono: Buyer) -> None:
-    make_product("ml", kind=Kind.MANUAL, name="Diamond", questions=[{"label": "ID?"}], max_quantity=1)
+    make_product("ml", kind="manual", name="Diamond", questions=[{"label": "ID?"}], max_quantity=1)
     sari.says("/start").presses("Semua produk").presses("Diamond").presses("Beli").says("<777>").presses("QRIS")
     shop.pays(sari.invoice_number())
     assert "ID: <code>&lt;777&gt;</code>" in tono.heard[-1]
 
 
 def test_a_shared_unit_sells_each_seat_once(shop: Shop) -> None:
-    make_product("netflix", kind=Kind.SHARED, units=1, seats=3, name="Netflix")
+    make_product("netflix", kind="shared", units=1, seats=3, name="Netflix")
     buyers = [shop.buyer(800 + n, f"B{n}") for n in range(4)]
     for buyer in buyers[:3]:
         shop.pays(buyer.orders("Netflix"))
@@ -145,7 +145,7 @@ def test_a_shared_unit_sells_each_seat_once(shop: Shop) -> None:
 
 
 def test_a_seat_is_free_after_its_time(shop: Shop, sari: Buyer) -> None:
-    make_product("netflix", kind=Kind.SHARED, units=1, seats=1, name="Netflix", days=30)
+    make_product("netflix", kind="shared", units=1, seats=1, name="Netflix", days=30)
     shop.pays(sari.orders("Netflix"))
     assert "Berlaku sampai" in sari.heard[-1]
     shop.forward(days=29)
@@ -157,7 +157,7 @@ def test_a_seat_is_free_after_its_time(shop: Shop, sari: Buyer) -> None:
 
 
 def test_one_content_serves_everybody_up_to_its_limit(shop: Shop, sari: Buyer, dewi: Buyer) -> None:
-    variant = make_product("buku", kind=Kind.CONTENT, name="E-book", content_limit=1, price=25_000)
+    variant = make_product("buku", kind="content", name="E-book", content_limit=1, price=25_000)
     stock.set_content(variant=variant, content="https://contoh.id/buku <1>", actor="test")
     shop.pays(sari.orders("E-book"))
     assert "<code>https://contoh.id/buku &lt;1&gt;</code>" in sari.heard[-1]
@@ -166,7 +166,7 @@ def test_one_content_serves_everybody_up_to_its_limit(shop: Shop, sari: Buyer, d
 
 
 def test_content_without_a_limit_never_runs_out(shop: Shop, sari: Buyer, dewi: Buyer) -> None:
-    variant = make_product("buku", kind=Kind.CONTENT, name="E-book", price=25_000)
+    variant = make_product("buku", kind="content", name="E-book", price=25_000)
     stock.set_content(variant=variant, content="tautan", actor="test")
     for buyer in (sari, dewi):
         shop.pays(buyer.orders("E-book"))

@@ -14,7 +14,7 @@ from apps.orders.importing.products import check_products, import_products
 from apps.orders.importing.stock import import_stock, parse_units
 from apps.orders.importing.table_files import BadFile
 from apps.orders.management.commands import importstock
-from apps.orders.models import Kind, Product, Seat, StockUnit, Variant
+from apps.orders.models import Product, Seat, StockUnit, Variant
 from apps.orders.services.stock import withdraw_unit
 from tests.conftest import make_product
 
@@ -101,7 +101,7 @@ def test_a_bad_row_leaves_everything_as_it_was(db: Any) -> None:
 
 
 class TestStock:
-    def units(self, raw: bytes, kind: str = Kind.STOCK, **more: Any) -> list[Any]:
+    def units(self, raw: bytes, kind: str = "stock", **more: Any) -> list[Any]:
         code = f"k{Product.objects.count()}"
         return parse_units(raw, variant=make_product(code, kind=kind, seats=2), **more)
 
@@ -119,7 +119,7 @@ class TestStock:
         assert import_stock(again[:1], variant=variant, actor="t").added == 1
 
     def test_blocks_between_separators(self, db: Any) -> None:
-        units = self.units(b"a@x|1\nProfil 1\nProfil 2\n---\nb@x|2\nProfil 1\n", Kind.SHARED, separator="---")
+        units = self.units(b"a@x|1\nProfil 1\nProfil 2\n---\nb@x|2\nProfil 1\n", "shared", separator="---")
         assert [(u.content, list(u.labels)) for u in units] == [
             ("a@x|1", ["Profil 1", "Profil 2"]),
             ("b@x|2", ["Profil 1"]),
@@ -145,11 +145,11 @@ class TestStock:
 
     def test_by_hand_has_no_stock(self, db: Any) -> None:
         with pytest.raises(BadFile, match="made by hand"):
-            self.units(b"x", Kind.MANUAL)
+            self.units(b"x", "manual")
 
     def test_one_content_for_everybody(self, db: Any) -> None:
         with pytest.raises(BadFile, match="one content"):
-            self.units(b"x\ny", Kind.CONTENT)
+            self.units(b"x\ny", "content")
 
 
 class TestCommands:

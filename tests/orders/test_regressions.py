@@ -28,7 +28,7 @@ from apps.orders.gateways import pakasir
 from apps.orders.gateways.base import GatewayError, Status, Truth
 from apps.orders.importing.products import import_products
 from apps.orders.importing.table_files import BadFile
-from apps.orders.models import CartItem, Kind, LedgerEntry, Order, OrderLine, Payment, Seat, StockUnit, Variant
+from apps.orders.models import CartItem, LedgerEntry, Order, OrderLine, Payment, Seat, StockUnit, Variant
 from apps.orders.services import checkout, delivery, money_review, payment, stock
 from apps.orders.services.hoarding_limits import Refusal, Wanted
 from apps.orders.services.stock import NewUnit
@@ -100,7 +100,7 @@ def test_spaces_and_blank_lines_in_goods_stay(shop: Shop, sari: Buyer) -> None:
 
 
 def test_a_withdrawn_account_is_not_sold_again_after_its_time(shop: Shop, sari: Buyer) -> None:
-    make_product("n", name="Netflix", kind=Kind.SHARED, units=1, seats=2, days=30)
+    make_product("n", name="Netflix", kind="shared", units=1, seats=2, days=30)
     shop.pays(sari.orders("Netflix"))
     assert stock.withdraw_unit(unit=StockUnit.objects.get(), actor="t") == 1
     shop.forward(days=31)
@@ -146,7 +146,7 @@ def test_a_gateway_that_never_answers_is_asked_on(
 
 
 def test_a_late_bell_does_not_lose_the_end_of_a_line(shop: Shop, sari: Buyer) -> None:
-    make_product("man", name="Manual", kind=Kind.MANUAL, days=30, max_quantity=1)
+    make_product("man", name="Manual", kind="manual", days=30, max_quantity=1)
     shop.pays(sari.orders("Manual"))
     line = OrderLine.objects.get()
     tasks.tend_line(str(line.pk))
@@ -157,7 +157,7 @@ def test_a_late_bell_does_not_lose_the_end_of_a_line(shop: Shop, sari: Buyer) ->
 
 
 def test_a_reviewed_order_by_hand_is_told_to_both_sides(shop: Shop, sari: Buyer, tono: Buyer) -> None:
-    make_product("man", name="Manual", kind=Kind.MANUAL, max_quantity=1)
+    make_product("man", name="Manual", kind="manual", max_quantity=1)
     number = sari.orders("Manual")
     sari.presses("Batalkan")
     shop.forward(seconds=2)

@@ -16,7 +16,8 @@ from apps.bot.dialogue.router import all_routes
 from apps.bot.inbound import inbox
 from apps.bot.models import ChatSession, InboundUpdate, OutboundMessage
 from apps.orders.demo.load_demo import seed
-from apps.orders.models import Kind, OrderLine, Variant
+from apps.orders.kinds import KINDS
+from apps.orders.models import OrderLine, Variant
 from apps.orders.services import delivery, hoarding_limits
 from apps.orders.states import LineState
 from tests.conftest import make_product
@@ -164,4 +165,4 @@ def test_the_demo_has_every_kind(db: Any) -> None:
     seed()
     from apps.orders.models import Product
 
-    assert set(Product.objects.values_list("kind", flat=True)) == set(Kind.values)
+    assert set(Product.objects.values_list("kind", flat=True)) == set(KINDS)

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=120)),
                 ('text', models.CharField(max_length=60)),
                 ('data', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('open', 'Terbuka'), ('acknowledged', 'Sedang ditangani'), ('resolved', 'Selesai')], default='open', max_length=12)),
+                ('state', models.CharField(default='open', max_length=12)),
                 ('times', models.PositiveIntegerField(default=1)),
                 ('opened_at', models.DateTimeField(db_default=apps.base.clock.ShopNow())),
                 ('last_at', models.DateTimeField(db_default=apps.base.clock.ShopNow())),

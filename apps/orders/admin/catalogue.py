@@ -31,7 +31,7 @@ from apps.orders.admin.stock import stock_link
 from apps.orders.importing.pasted_lists import lines_left_out
 from apps.orders.importing.products import check_products, import_products, prices_before
 from apps.orders.importing.table_files import BadFile, decode, is_workbook
-from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.models import Category, Product, Variant
 from apps.orders.selectors import keeps_kind
 from apps.orders.testbuy_product import real_products
 
@@ -139,14 +139,14 @@ class ProductAdmin(ModelAdmin):
 
     @admin.display(description="Stok")
     def stock_left(self, product: Product) -> str:
-        if product.kind == Kind.MANUAL:
+        if product.sold_as.by_hand:
             return "dikerjakan manual"
         return format_html_join(" · ", "{}", ((stock_link(variant),) for variant in product.variants.all()))
 
     def response_add(self, request: HttpRequest, obj: Product, post_url_continue: Any = None) -> HttpResponse:
         """A new product has nothing to sell yet: its stock comes next."""
         variant = obj.variants.first()
-        if "_save" in request.POST and variant is not None and obj.kind != Kind.MANUAL:
+        if "_save" in request.POST and variant is not None and not obj.sold_as.by_hand:
             messages.success(request, f"{obj.name} disimpan. Sekarang isi stoknya, lalu produk ini bisa dibeli.")
             return redirect("admin:orders_variant_stock", variant.pk)
         return super().response_add(request, obj, post_url_continue)

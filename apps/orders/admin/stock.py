@@ -17,7 +17,7 @@ from apps.base.admin_base import ReadOnlyAdmin, actor_of, page_context, require,
 from apps.bot.templatetags.shop import rupiah
 from apps.orders.importing.stock import as_text, import_stock, known_units, parse_units, twins, unfitting
 from apps.orders.importing.table_files import BadFile
-from apps.orders.models import Kind, Seat, StockUnit, Variant
+from apps.orders.models import Seat, StockUnit, Variant
 from apps.orders.services import account_holders
 from apps.orders.services.stock import NotBack, count_up_to, needs_seats, return_unit, withdraw_unit
 from apps.orders.testbuy_product import real_products
@@ -70,7 +70,7 @@ class VariantAdmin(OfRealProducts):
 
     @admin.display(description="")
     def add_stock(self, variant: Variant) -> str:
-        if variant.product.kind == Kind.MANUAL:
+        if variant.product.sold_as.by_hand:
             return ""
         url = reverse("admin:orders_variant_stock", args=[variant.pk])
         return format_html('<a href="{}" class="font-semibold underline">Tambah stok</a>', url)
@@ -110,7 +110,7 @@ class VariantAdmin(OfRealProducts):
             context["done"] = True
             return
         known = known_units(units, variant)
-        unlabelled = variant.product.kind == Kind.SHARED and any(not any(unit.labels) for unit in units)
+        unlabelled = variant.product.sold_as.shared and any(not any(unit.labels) for unit in units)
         context |= {
             "units": list(zip(units, known, strict=True))[:SAMPLE], "count": len(units), "new": known.count(False),
             "unlabelled": unlabelled, "odd": unfitting(units, variant), "twins": twins(units), "known": known.count(True), "text": as_text(raw), "separator": separator or "",
@@ -134,7 +134,7 @@ class StockUnitAdmin(OfRealProducts):
 
     @admin.display(description="")
     def change(self, unit: StockUnit) -> str:
-        if unit.variant.product.kind != Kind.SHARED:
+        if not unit.variant.product.sold_as.shared:
             return ""
         url = reverse("admin:orders_stockunit_content", args=[unit.pk])
         return format_html('<a href="{}" class="font-semibold underline">Ganti isi</a>', url)

@@ -10,7 +10,8 @@ from apps.bot.dialogue.texts import CONTACT
 from apps.bot.pictures import keep_picture
 from apps.orders.demo.demo_products import PRODUCTS, DemoProduct
 from apps.orders.demo.pictures import draw
-from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.kinds import KINDS
+from apps.orders.models import Category, Product, Variant
 from apps.orders.services import stock
 from apps.orders.services.stock import NewUnit
 
@@ -45,12 +46,13 @@ def _make(demo: DemoProduct, position: int) -> None:
 
 def _stock(demo: DemoProduct, variant: Variant) -> None:
     tag = (variant.name or demo.code).replace(" ", "").lower()
-    if demo.kind == Kind.CONTENT:
+    kind = KINDS[demo.kind]
+    if kind.for_all:
         stock.set_content(variant=variant, content=demo.sample.format(n=1, tag=tag), actor="demo")
-    elif demo.kind == Kind.SHARED:
+    elif kind.shared:
         labels = [f"Profil {n} | PIN {(n * 1117 + 3301) % 9000 + 1000}" for n in range(1, demo.seats + 1)]
         units = [NewUnit(demo.sample.format(n=n, tag=tag), labels) for n in range(1, demo.units + 1)]
         stock.add_units(variant=variant, units=units, actor="demo")
-    elif demo.kind == Kind.STOCK:
+    elif kind.counted:
         units = [NewUnit(demo.sample.format(n=n, tag=tag)) for n in range(1, demo.units + 1)]
         stock.add_units(variant=variant, units=units, actor="demo")

@@ -12,7 +12,7 @@ from apps.bot.dialogue.context import Talk, toast
 from apps.bot.dialogue.screens import Button, Reply, Screen
 from apps.orders import selectors
 from apps.orders.dialogue.home import home_button, turn_row
-from apps.orders.models import Kind, Order, OrderLine
+from apps.orders.models import Order, OrderLine
 from apps.orders.services import delivery, durations, payment
 from apps.orders.services.messages import Rows, late_rows, renew_rows, state_label
 from apps.orders.states import LineState, OrderState
@@ -70,7 +70,7 @@ def _line_rows(line: OrderLine, language: str) -> Rows:
         return [[Button(_("Tulis rekening tujuan"), f"account:{line.pk.hex}")]]
     if line.state == LineState.SENT and line.ends_at is not None and line.ended_at is None:
         keeps_seats = durations.can_renew(line, now)
-        return renew_rows(line, language, keeps_seats=keeps_seats) if line.product.kind == Kind.SHARED else []
+        return renew_rows(line, language, keeps_seats=keeps_seats) if line.product.sold_as.shared else []
     return []
 
 

@@ -20,7 +20,8 @@ from apps.base.work.deferred_calls import send_errand
 from apps.base.work.named_locks import hold_lock
 from apps.orders.importing.pasted_lists import read_pasted_products
 from apps.orders.importing.table_files import BadFile, Row, damage, one_at_a_time, read_table
-from apps.orders.models import Category, Kind, Product, Variant
+from apps.orders.kinds import KINDS
+from apps.orders.models import Category, Product, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 from apps.orders.selectors import keeps_kind
 
@@ -175,8 +176,8 @@ def _check_words(row: Row, wrong: Callable[[str, str], None]) -> None:
     for column, most in LONGEST.items():
         if len(row.get(column)) > most:
             wrong(column, said("longer than %(most)d characters", most=most))
-    if row.get("kind") and row.get("kind") not in Kind.values:
-        wrong("kind", said("'%(kind)s' is none of %(kinds)s", kind=row.get("kind"), kinds=", ".join(Kind.values)))
+    if row.get("kind") and row.get("kind") not in KINDS:
+        wrong("kind", said("'%(kind)s' is none of %(kinds)s", kind=row.get("kind"), kinds=", ".join(KINDS)))
 
 
 def _amount(row: Row, column: str, wrong: Any) -> int | None:

@@ -12,7 +12,7 @@ from apps.base.normalize_text import JOINERS, alike, is_empty, is_hidden, same_g
 from apps.base.translate import said
 from apps.orders.importing.pasted_lists import clean_line
 from apps.orders.importing.table_files import BadFile, damage, decode, is_workbook, one_at_a_time, read_sheet
-from apps.orders.models import Kind, Product, StockUnit, Variant
+from apps.orders.models import Product, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.services import stock
 from apps.orders.services.stock import Added, NewUnit
@@ -56,9 +56,9 @@ def parse_units(raw: bytes, *, variant: Variant, separator: str | None = None, c
         units.append(_unit(content, variant, blocks=separator is not None))
     if not units and not problems:
         problems.append(said("the file is empty"))
-    if variant.product.kind == Kind.MANUAL:
+    if variant.product.sold_as.by_hand:
         problems = [said("this product is made by hand and has no stock")]
-    if variant.product.kind == Kind.CONTENT and len(units) > 1:
+    if variant.product.sold_as.for_all and len(units) > 1:
         problems.append(
             said(
                 "this product has one content for everybody: give one unit (with a separator it may have several lines)"
@@ -76,7 +76,7 @@ def _read_wrongly(text: str, variant: Variant, separator: str | None) -> list[st
     if any(names) and [alike(cell) for cell in first.split(CELLS)] == names:
         return [said("line 1 names the columns: take it out, each line is sold as it stands")]
     rulers = [n for n, line in enumerate(text.split("\n"), 1) if RULER.fullmatch(line.strip())]
-    if separator is None and rulers and variant.product.kind in (Kind.SHARED, Kind.STOCK):
+    if separator is None and rulers and variant.product.sold_as.counted:
         return [
             said("line %(line)d: '%(text)s' looks like a line between units; name it as the separator",
                  line=rulers[0], text=text.split("\n")[rulers[0] - 1].strip())
@@ -146,7 +146,7 @@ def _cleaned(content: str) -> str:
 
 
 def _unit(content: str, variant: Variant, *, blocks: bool) -> NewUnit:
-    if variant.product.kind != Kind.SHARED:
+    if not variant.product.sold_as.shared:
         return NewUnit(content)
     head, *seats = [line for line in content.split("\n") if line.strip()] or [""]
     if blocks and seats:
@@ -169,7 +169,7 @@ def known_units(units: list[NewUnit], variant: Variant) -> list[bool]:
 def import_stock(units: list[NewUnit], *, variant: Variant, actor: str) -> Added:
     """Write what `parse_units` found. Raises BadFile when another import of this product goes on for too long."""
     with one_at_a_time():
-        if variant.product.kind == Kind.CONTENT:
+        if variant.product.sold_as.for_all:
             with transaction.atomic():
                 before = stock.content_unit(variant)
                 same = before is not None and before.content == units[0].content

@@ -1,4 +1,4 @@
-from apps.orders.models.catalogue import Category, Kind, Product, Variant
+from apps.orders.models.catalogue import Category, Product, Variant
 from apps.orders.models.ledger import LedgerEntry
 from apps.orders.models.order import CartItem, Order, OrderLine, StockAlert
 from apps.orders.models.payment import GatewayEvent, GatewayLane, Payment, RefusedCount
@@ -9,7 +9,6 @@ __all__ = [
     "Category",
     "GatewayEvent",
     "GatewayLane",
-    "Kind",
     "LedgerEntry",
     "Order",
     "OrderLine",

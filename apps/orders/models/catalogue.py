@@ -8,15 +8,7 @@ from django.db.models import F, Q
 
 from apps.base.fields import NameField
 from apps.bot.models import Picture
-
-
-class Kind(models.TextChoices):
-    """How a product's goods come to be."""
-
-    STOCK = "stock", "Stok (satu isi, satu pembeli)"
-    SHARED = "shared", "Akun bersama (beberapa slot)"
-    CONTENT = "content", "Isi yang sama untuk semua"
-    MANUAL = "manual", "Diproses manual"
+from apps.orders.kinds import CHOICES, KINDS, ProductKind, Stock
 
 
 class Category(models.Model):
@@ -42,7 +34,7 @@ class Product(models.Model):
     category = models.ForeignKey(
         Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="products", verbose_name="kategori"
     )
-    kind = models.CharField("jenis", max_length=10, choices=Kind, default=Kind.STOCK)
+    kind = models.CharField("jenis", max_length=10, choices=CHOICES, default=Stock.word)
     picture = models.ForeignKey(
         Picture, verbose_name="foto", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -78,6 +70,11 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def sold_as(self) -> ProductKind:
+        """What follows from its kind."""
+        return KINDS[self.kind]
 
 
 class Variant(models.Model):

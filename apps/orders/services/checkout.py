@@ -15,7 +15,7 @@ from apps.bot.models import Chat
 from apps.bot.testbuy_chat import is_synthetic
 from apps.orders.gateways import rate_and_breaker
 from apps.orders.gateways.registry import first_ready
-from apps.orders.models import CartItem, Kind, Order, OrderLine, Payment
+from apps.orders.models import CartItem, Order, OrderLine, Payment
 from apps.orders.services import durations, hoarding_limits, payment, stock, storefront
 from apps.orders.services.hoarding_limits import Refusal, Wanted
 
@@ -96,7 +96,7 @@ def _hold_lines(order: Order, basket: Sequence[Wanted]) -> None:
             quantity=wanted.quantity, answers=list(wanted.answers) or None, duration_days=variant.duration_days,
             next_at=None, renews=_renewable(wanted.renews, order.created_at) if wanted.renews else None,
         )  # fmt: skip
-        if variant.product.kind == Kind.CONTENT:
+        if variant.product.sold_as.for_all:
             line.content = stock.content_unit(variant)
             if line.content is None:
                 raise stock.SoldOut(line)

@@ -19,7 +19,8 @@ from apps.bot.models import Chat, OutboundMessage
 from apps.bot.outbound import outbox
 from apps.bot.outbound.message_limits import CAPTION, TEXT, cut_html, seen
 from apps.bot.outbound.message_limits import file_name as file_name_of
-from apps.orders.models import Kind, Order, OrderLine, Seat
+from apps.orders.kinds import BY_HAND
+from apps.orders.models import Order, OrderLine, Seat
 from apps.orders.services import durations, manual_fulfilment, messages
 from apps.orders.services.ledger import post_delivered
 from apps.orders.states import LINE, ORDER, LineState, OrderState, PaymentState, SeatState, move
@@ -57,8 +58,7 @@ class Goods:
 
     def check(self) -> None:
         """Raises NothingToSend when there are fewer units than were sold."""
-        counted = self.line.product.kind in (Kind.STOCK, Kind.SHARED)
-        if len(self.units) < (self.line.quantity if counted else 1):
+        if len(self.units) < (self.line.quantity if self.line.product.sold_as.counted else 1):
             raise NothingToSend(f"line {self.line.pk} has {len(self.units)} of {self.line.quantity}")
 
     def parts(self) -> list[list[tuple[str, str]]]:
@@ -100,7 +100,7 @@ def allocate(order: Order, lines: Sequence[OrderLine], now: datetime) -> None:
     """After payment: lines made by hand get their promise, the others their end and their way to the buyer."""
     ready = []
     for line in lines:
-        if line.product.kind == Kind.MANUAL:
+        if line.product.sold_as.by_hand:
             move(line, LINE, LineState.BY_HAND, **manual_fulfilment.promise(line, now))
         else:
             ends_at = durations.take_over(line, now) if line.renews_id else None
@@ -207,7 +207,7 @@ def _lines_of(order: Order, line_id: Any) -> list[OrderLine]:
     lines = order.lines.select_for_update(of=("self",)).select_related("product").order_by("id")
     if line_id is not None:
         return list(lines.filter(pk=line_id))
-    return list(lines.exclude(product__kind=Kind.MANUAL))
+    return list(lines.exclude(product__kind__in=BY_HAND))
 
 
 def send_undelivered(buyer_id: Any) -> int:
@@ -228,11 +228,11 @@ def resend_undelivered(*, order_id: Any, actor: str) -> None:
         now = shop_now()
         for line in stuck:
             move(line, LINE, LineState.ALLOCATED, **durations.start_again(line, now))
-        plain = [line for line in stuck if line.product.kind != Kind.MANUAL]
+        plain = [line for line in stuck if not line.product.sold_as.by_hand]
         if plain:
             send_goods(order, plain)
         for line in stuck:
-            if line.product.kind == Kind.MANUAL:
+            if line.product.sold_as.by_hand:
                 send_made(order, line)
         audit.append("goods.sent_again", f"order:{order.number}", actor=actor, lines=len(stuck))
 

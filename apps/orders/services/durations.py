@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.base.stored_settings import Setting
 from apps.bot.models import Chat
-from apps.orders.models import Kind, Order, OrderLine, Seat
+from apps.orders.models import Order, OrderLine, Seat
 from apps.orders.services import messages, opening_hours, stock
 from apps.orders.states import LineState, OrderState, SeatState
 
@@ -99,7 +99,7 @@ def can_renew(line: OrderLine, now: datetime) -> bool:
     """Whether its seats can be kept for more days: it runs, is still sold, and the seller did not take the account back."""
     runs = line.state == LineState.SENT and line.ended_at is None and line.ends_at is not None and now < line.ends_at
     sold = line.product.is_active and line.variant.is_active and line.variant.duration_days is not None
-    if not (runs and sold and line.product.kind == Kind.SHARED):
+    if not (runs and sold and line.product.sold_as.shared):
         return False
     return not Seat.objects.filter(line=line, unit__off_sale_at__isnull=False).exists()
 

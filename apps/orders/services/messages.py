@@ -18,7 +18,6 @@ from apps.bot.models import Chat, OutboundMessage
 from apps.bot.outbound import outbox
 from apps.bot.outbound.message_limits import CAPTION, seen
 from apps.bot.templatetags.shop import rupiah
-from apps.orders.models import Kind as ProductKind
 from apps.orders.models import Order, OrderLine, Payment, Variant
 from apps.orders.states import OrderState, PaymentState
 
@@ -135,7 +134,7 @@ def invoice_caption(payment: Payment) -> str:
     for shown in (8, 4, 2, 1, 0):
         caption = render(
             "invoice", order.buyer.language, order=order, payment=payment, lines=lines[:shown],
-            more=max(0, len(lines) - shown), by_hand=all(line.product.kind == ProductKind.MANUAL for line in lines),
+            more=max(0, len(lines) - shown), by_hand=all(line.product.sold_as.by_hand for line in lines),
         )  # fmt: skip
         if seen(caption) <= CAPTION:
             break

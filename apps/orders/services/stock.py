@@ -14,7 +14,7 @@ from apps.base import audit
 from apps.base.clock import ShopNow
 from apps.base.work.deferred_calls import send_errand
 from apps.base.work.named_locks import hold_lock
-from apps.orders.models import Kind, OrderLine, Seat, StockAlert, StockUnit, Variant
+from apps.orders.models import OrderLine, Seat, StockAlert, StockUnit, Variant
 from apps.orders.models.stock import content_hash
 from apps.orders.states import SEAT, SHARED_SEAT, SeatState, move
 from host.crypto import CannotOpen
@@ -168,7 +168,7 @@ def _add_batch(variant: Variant, batch: dict[bytes, NewUnit]) -> int:
     back = _put_back_known(variant, batch)
     StockUnit.objects.bulk_create(fresh, ignore_conflicts=True)
     kept = set(StockUnit.objects.filter(pk__in=[unit.pk for unit in fresh]).values_list("pk", flat=True))
-    shared = variant.product.kind in (Kind.SHARED, Kind.CONTENT)
+    shared = variant.product.sold_as.shared or variant.product.sold_as.for_all
     seats = []
     for unit, new in zip(fresh, batch.values(), strict=True):
         if unit.pk in kept:
@@ -268,8 +268,7 @@ def withdraw_unit(*, unit: StockUnit, actor: str) -> int:
 
 def needs_seats(variant: Variant) -> bool:
     """Whether what is sold of it is counted in seats."""
-    kind = variant.product.kind
-    return kind in (Kind.STOCK, Kind.SHARED) or (kind == Kind.CONTENT and variant.content_limit is not None)
+    return variant.product.sold_as.needs_seats(variant.content_limit)
 
 
 def count_up_to(variant: Variant, limit: int) -> int:
