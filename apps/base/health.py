@@ -13,14 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, close_old_connections, connection
 from health_check.base import HealthCheck, HealthCheckResult
 from health_check.exceptions import HealthCheckException, ServiceUnavailable, ServiceWarning
 from psycopg.errors import QueryCanceled
 
-__all__ = ["REGISTRY", "Finding", "ServiceUnavailable", "ServiceWarning", "examine", "health_check"]
+__all__ = ["REGISTRY", "Finding", "ServiceUnavailable", "ServiceWarning", "examine", "health_check", "words_for"]
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 log = logging.getLogger(__name__)
 logging.getLogger("health_check").setLevel(logging.CRITICAL)  # what was found is told by whoever asked
@@ -32,11 +35,13 @@ BOUND = "2500ms"  # for each statement of a look, in the threads of `examine`
 
 @dataclass
 class ShopCheck(HealthCheck):
-    """One named check. `gates`: while it fails this host must not get traffic."""
+    """One named check. `gates`: while it fails this host must not get traffic. `tells`: what the owner reads when it stays bad;
+    empty where something else tells (`watch`, or an incident of its own)."""
 
     name: str
     look: Callable[[], Figures | None] = field(repr=False)
     gates: bool = False
+    tells: StrPromise | str = ""
     figures: dict[str, float] = field(default_factory=dict, repr=False)
     timeout = PATIENCE
 
@@ -89,14 +94,21 @@ REGISTRY: list[ShopCheck] = []
 _threads = ThreadPoolExecutor(4, thread_name_prefix="health")  # a slow look takes none of the others with it
 
 
-def health_check(name: str, *, gates: bool = False) -> Callable[..., Callable[[], Figures | None]]:
+def health_check(
+    name: str, *, gates: bool = False, tells: StrPromise | str = ""
+) -> Callable[..., Callable[[], Figures | None]]:
     """Decorator: the function is a check under `name`, once for all processes."""
 
     def keep(look: Callable[[], Figures | None]) -> Callable[[], Figures | None]:
-        REGISTRY.append(ShopCheck(name, look, gates))
+        REGISTRY.append(ShopCheck(name, look, gates, tells))
         return look
 
     return keep
+
+
+def words_for(name: str) -> str:
+    """What the owner reads about a check, in the language in force; empty for one that tells nothing or is no more."""
+    return next((str(check.tells) for check in REGISTRY if check.name == name), "")
 
 
 def examine(*, apart: bool = True) -> list[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext_lazy as _
 
 from apps.base.health import Figures, ServiceUnavailable, ServiceWarning, health_check
 from apps.base.work.clock_thread import ringing_models
@@ -24,7 +25,7 @@ PROCESSES = ("worker", "bot")
 _migrated = False  # a schema that was complete stays so while this process lives
 
 
-@health_check("database", gates=True)
+@health_check("database", gates=True, tells=_("Database tidak bisa ditulis. Selama itu toko tidak bisa berjualan."))
 def database() -> Figures:
     """Whether transactions can write: a standby, and a database made read-only, refuse both statements."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -52,7 +53,7 @@ def missing_migrations() -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-@health_check("disk", gates=True)
+@health_check("disk", gates=True, tells=_("Disk server hampir penuh. Hapus yang tidak perlu, atau perbesar disknya."))
 def disk() -> Figures:
     usage = shutil.disk_usage(settings.SHOP_FOLDER if settings.SHOP_FOLDER.exists() else settings.BASE_DIR)
     percent = 100 * usage.used / (usage.used + usage.free)
@@ -68,7 +69,7 @@ def judged_disk(percent: float, free: float) -> Figures:
     return {"percent": percent, "free_bytes": free}
 
 
-@health_check("memory")
+@health_check("memory", tells=_("Memori server hampir habis. Toko tetap jalan, tapi bisa melambat."))
 def memory() -> Figures:
     total, available = memory_of_machine()
     return judged_memory(100 * (1 - available / total), available)
@@ -88,7 +89,7 @@ def judged_memory(percent: float, available: float) -> Figures:
     return {"percent": percent, "available_bytes": available}
 
 
-@health_check("time")
+@health_check("time", tells=_("Jam server meleset. Pesanan memakai jam database, tapi perbaiki jam server sekarang."))
 def machine_time() -> Figures | None:
     """By the Date of Telegram's and the gateway's answers; nothing to say before the first."""
     offset = seconds_off()
@@ -112,7 +113,7 @@ def processes() -> Figures:
     return {f"{name}_silent_seconds": seconds for name, seconds in quiet.items() if seconds is not None}
 
 
-@health_check("queue")
+@health_check("queue", tells=_("Pekerjaan toko menumpuk. Pesanan dan uang aman, tapi semuanya lebih lambat."))
 def queue() -> Figures:
     """Bells that wait. They live for seconds, so counting them costs nothing."""
     with connection.cursor() as cursor:
@@ -125,7 +126,7 @@ def queue() -> Figures:
     return {"waiting": waiting, "oldest_seconds": float(oldest)}
 
 
-@health_check("clock")
+@health_check("clock", tells=_("Pekerjaan toko menumpuk. Pesanan dan uang aman, tapi semuanya lebih lambat."))
 def clock() -> Figures:
     """Rows whose time has come and that nobody rang: the clock stands still, or everything is far behind."""
     late = 0.0

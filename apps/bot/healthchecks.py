@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from apps.base.health import Figures, ServiceWarning, health_check
 from apps.base.incidents import open_incidents
@@ -23,7 +24,7 @@ def _age(table: str, since: str, waiting: str) -> tuple[int, float]:
         return count, float(oldest)
 
 
-@health_check("inbox")
+@health_check("inbox", tells=_("Pesan pembeli menumpuk dan belum dijawab."))
 def inbox() -> Figures:
     waiting, oldest = _age("bot_inboundupdate", "stored_at", "next_at IS NOT NULL")
     if oldest > LATE:
@@ -31,7 +32,7 @@ def inbox() -> Figures:
     return {"waiting": waiting, "oldest_seconds": oldest}
 
 
-@health_check("outbox")
+@health_check("outbox", tells=_("Pesan ke pembeli menumpuk dan belum terkirim."))
 def outbox() -> Figures:
     """Due messages only: one that waits for its retry is not late."""
     waiting, oldest = _age("bot_outboundmessage", "next_at", "state = 'queued' AND next_at <= shop_now()")

@@ -7,4 +7,5 @@ class OpsConfig(AppConfig):
     verbose_name = "Operasional"
 
     def ready(self) -> None:
-        from apps.ops.monitoring import certificate  # noqa: F401  (they register their health checks)
+        from apps.ops import healthchecks  # noqa: F401  (registers them)
+        from apps.ops.monitoring import certificate  # noqa: F401  (registers its health check)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.base.clock import shop_now
 from apps.base.health import Figures, ServiceUnavailable, ServiceWarning, health_check
 from apps.ops.models import Routine
@@ -24,7 +26,7 @@ def buyer() -> None:
         raise ServiceUnavailable("the synthetic buyer does not get its goods: manage.py testbuy says where it breaks")
 
 
-@health_check("buyer age")
+@health_check("buyer age", tells=_("Pembeli uji sudah lama tidak belanja, jadi gangguan bisa tidak ketahuan."))
 def buyer_age() -> Figures | None:
     """Whether it still goes shopping at all; nothing to say before its first goods."""
     memory = _memory()

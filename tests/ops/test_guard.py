@@ -119,16 +119,23 @@ def test_a_full_disk_becomes_an_incident_and_ends(routine: Routine, monkeypatch:
     assert (incident.state, incident.times) == ("resolved", 1)
 
 
+TOLD_ELSEWHERE = {"buyer", "telegram", "gateway", "goods", "promises", "given up", "processes", "migrations"}
+
+
+def test_each_check_has_its_words_or_is_told_elsewhere() -> None:
+    assert {check.name for check in health.REGISTRY if not check.tells} == TOLD_ELSEWHERE
+
+
 def test_what_has_incidents_of_its_own_is_not_told_twice(routine: Routine, monkeypatch: Any) -> None:
     def broken() -> None:
         raise health.ServiceUnavailable("down")
 
-    for name in health_watch.TOLD_ELSEWHERE:
+    for name in TOLD_ELSEWHERE:
         check = next(check for check in health.REGISTRY if check.name == name)
         monkeypatch.setattr(check, "look", broken)
     for _ in range(6):
         look(routine)
-    assert not Incident.objects.filter(key__in=[f"health.{name}" for name in health_watch.TOLD_ELSEWHERE]).exists()
+    assert not Incident.objects.filter(key__in=[f"health.{name}" for name in TOLD_ELSEWHERE]).exists()
 
 
 def test_a_routine_that_stumbles_goes_on(routine: Routine, monkeypatch: Any) -> None:

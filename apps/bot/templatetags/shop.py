@@ -7,7 +7,9 @@ from datetime import date, datetime
 from django import template
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
+from apps.base.health import words_for
 from apps.base.incidents import Incident
 from apps.bot.dialogue.texts import plain, render
 from apps.bot.outbound.message_limits import cut
@@ -50,6 +52,12 @@ def day(at: datetime | date) -> str:
 def shortened(text: str, most: int) -> str:
     """At most so many units as Telegram counts them."""
     return cut(text, most)
+
+
+@register.filter
+def words_for_check(name: str) -> str:
+    """What a health check tells the owner (apps/base/health.py)."""
+    return words_for(name) or _("Server perlu dilihat.")
 
 
 @register.filter

@@ -8,6 +8,7 @@ import time
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from apps.base.health import Figures, ServiceUnavailable, ServiceWarning, health_check
 from host.tls import certificates
@@ -18,7 +19,10 @@ FRESH = 3600.0  # seconds a found date is believed
 _known: tuple[float, float] | None = None  # (monotonic seconds of the look, the end as seconds since 1970)
 
 
-@health_check("certificate")
+@health_check(
+    "certificate",
+    tells=_("Sertifikat alamat toko bermasalah. Kalau habis, webhook dan halaman toko tidak bisa dibuka."),
+)
 def certificate() -> Figures | None:
     """Nothing to say without https."""
     global _known

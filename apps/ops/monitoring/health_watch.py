@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from apps.base.clock import shop_now
-from apps.base.health import examine
+from apps.base.health import examine, words_for
 from apps.base.incidents import open_incidents, raise_incident, replace_incident, resolve_incident
 from apps.ops.models import Routine
 from apps.orders.invariants import late_goods
@@ -21,8 +21,6 @@ WEIGHTS = {1: 3, 2: 5}  # level → weight of one look
 COUNTED = 100  # late goods; more are said as so many
 WELL = 2  # looks in a row until it is over
 ALL_BROUGHT = 10  # looks without late goods until those are over: a slow Telegram makes single ones late, now and then
-# what raises incidents of its own, or is told by `watch`
-TOLD_ELSEWHERE = {"buyer", "telegram", "gateway", "goods", "promises", "given up", "processes", "migrations"}
 
 
 @dataclass
@@ -71,8 +69,8 @@ def look_around(routine: Routine, *, apart: bool = True) -> datetime:
         return verdict
 
     for finding in examine(apart=apart):
-        if finding.name in TOLD_ELSEWHERE:
-            continue
+        if not words_for(finding.name):
+            continue  # something else tells of it
         key = f"health.{finding.name}"
         verdict = judge(finding.name, key, finding.level)
         if verdict == "raise":
