@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environ import FileAwareEnv
 
+from apps.orders.gateways.conf import gateway_confs
 from autoorder.logs import logging_config
 from host.environment import ROOT, SANDBOX_TOKEN, env_file, sandbox_url, sandbox_wanted, shop_folder
 from host.redaction import SECRETS, learn, redact_report
@@ -142,15 +143,16 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # The fakes of the sandbox listen here; `up` chooses a free loopback port.
 SANDBOX_URL = env.str("SANDBOX_URL", default="") or sandbox_url()
+GATEWAYS = list(gateway_confs().values())
 SANDBOX_CREDENTIALS = {
     "TELEGRAM_BOT_TOKEN": SANDBOX_TOKEN,
-    "PAKASIR_API_KEY": "sandbox-api-key",
-    "PAKASIR_WEBHOOK_SECRET": "sandbox-webhook-secret",  # nosec B105: of the fakes
+    **{name: known for conf in GATEWAYS for name, known in conf.secrets.items()},
 }
 CREDENTIALS = {
     name: (SANDBOX and SANDBOX_CREDENTIALS.get(name)) or env.str(name, default="")
     for name in (
-        "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "OWNER_BOT_TOKEN", "PAKASIR_API_KEY", "PAKASIR_WEBHOOK_SECRET",
+        "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "OWNER_BOT_TOKEN",
+        *(name for conf in GATEWAYS for name in conf.secrets),
     )
 }  # fmt: skip
 TELEGRAM_API_URLS = (
@@ -161,11 +163,13 @@ TELEGRAM_MODE = env.str("TELEGRAM_MODE", default="auto")
 WEBHOOK_PATIENCE = env.float("TELEGRAM_WEBHOOK_PATIENCE", default=35.0)  # seconds; polling then runs within 60
 WEBHOOK_HEALTH = env.float("TELEGRAM_WEBHOOK_HEALTH", default=300.0)  # seconds
 TELEGRAM_RATE = env.float("TELEGRAM_RATE", default=25.0)
-PAKASIR_API_URLS = [
-    f"{SANDBOX_URL}/pakasir" if SANDBOX else env.str("PAKASIR_API_URL", default="https://app.pakasir.com")
-]
-PAKASIR_PROJECT = "tokomaju" if SANDBOX else env.str("PAKASIR_PROJECT", default="")
-PAKASIR_SANDBOX = True if SANDBOX else env.bool("PAKASIR_SANDBOX", default=False)
+for conf in GATEWAYS:
+    for name, default in conf.settings.items():
+        said = env.bool(name, default=default) if isinstance(default, bool) else env.str(name, default=default)
+        value = conf.sandbox.get(name, said) if SANDBOX else said
+        globals()[name] = value.replace("{fakes}", SANDBOX_URL) if isinstance(value, str) else value
+GATEWAY_ADDRESSES = [name for conf in GATEWAYS for name in conf.addresses]
+GATEWAY_DOORS = {name: least for conf in GATEWAYS for name, least in conf.door.items()}  # secret → its least letters
 POLL_FIRST = env.int("PAYMENT_POLL_FIRST", default=20)  # seconds after the QR was shown
 POLL_EVERY = env.int("PAYMENT_POLL_EVERY", default=25)  # seconds
 
@@ -188,7 +192,7 @@ TASK_MODULES = [
     "apps.base.work.deferred_calls", "apps.base.work.cluster", "apps.bot.inbound.inbox", "apps.orders.tasks", "apps.snk.tasks", "apps.ops.monitoring.routines",
     "apps.ops.monitoring.alerts",
 ]  # fmt: skip
-WORKER_PRELOAD = ["apps.orders.gateways.pakasir"]  # beside the tasks
+WORKER_PRELOAD = [conf.client.rpartition(".")[0] for conf in GATEWAYS]  # beside the tasks
 
 CLOCK_MAY_SHIFT = SANDBOX or env.bool("AUTOORDER_TESTS", default=False)
 DROP_BELLS = env.bool("AUTOORDER_DROP_BELLS", default=False)

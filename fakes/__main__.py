@@ -27,9 +27,6 @@ def main() -> None:
     world = World(
         Path(os.environ["AUTOORDER_FOLDER"]) / "fakes",
         token=os.environ.get("SANDBOX_TOKEN", "1000001:sandbox"),
-        key="sandbox-api-key",
-        secret="sandbox-webhook-secret",  # noqa: S106  # nosec B106: of a fake
-        project="tokomaju",
         shop_url=f"http://127.0.0.1:{os.environ.get('PORT', '8000')}",
         rate=float(os.environ.get("SANDBOX_RATE", "30")),
         strict=os.environ.get("SANDBOX_STRICT", "1") == "1",

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from fakes.pakasir import fee_of
-
 if TYPE_CHECKING:
     from fakes.server import World
 
@@ -124,20 +122,22 @@ class Control:
         return web.Response(body=content, content_type="application/octet-stream")
 
     async def transactions(self, request: web.Request) -> web.Response:
-        known = list(self.world.pakasir.transactions.values())[-200:]
-        rows = [{**row, "total_payment": row["amount"] + fee_of(row["amount"])} for row in known]
-        return web.json_response({"transactions": rows, "broken_rules": self.world.pakasir.broken_rules[-20:]})
+        gateways = self.world.gateways.values()
+        rows = [row for gateway in gateways for row in gateway.listed()]
+        broken = [rule for gateway in gateways for rule in gateway.broken_rules[-20:]]
+        return web.json_response({"transactions": rows, "broken_rules": broken})
 
     async def pay(self, request: web.Request) -> web.Response:
+        """By `txn_id`, or the newest transaction of `order_id`."""
         body = await request.json()
-        pakasir = self.world.pakasir
-        txn = body.get("txn_id") or pakasir.by_order.get(str(body.get("order_id")), "")
-        if txn not in pakasir.transactions:
-            return web.json_response({"message": "no such transaction"}, status=404)
-        known = pakasir.pay(txn, amount=int(body["amount"]) if body.get("amount") else None)
-        if self.world.session is not None:
-            self.world.start(pakasir.ring(self.world.session, known))
-        return await self._done()
+        for gateway in self.world.gateways.values():
+            txn = body.get("txn_id") or gateway.by_order.get(str(body.get("order_id")), "")
+            if txn in gateway.transactions:
+                known = gateway.pay(txn, amount=int(body["amount"]) if body.get("amount") else None)
+                if self.world.session is not None:
+                    self.world.start(gateway.ring(self.world.session, known))
+                return await self._done()
+        return web.json_response({"message": "no such transaction"}, status=404)
 
     async def faults(self, request: web.Request) -> web.Response:
         if request.method == "POST":

@@ -1,4 +1,4 @@
-"""The HTTP side: Bot API under /telegram, Pakasir under /pakasir, the page's own calls under /control."""
+"""The HTTP side: Bot API under /telegram, each gateway under its name, the page's own calls under /control."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from fakes.bot_api_rules import in_codes
 from fakes.control_api import control_routes
 from fakes.faults import Faults
-from fakes.pakasir import FakePakasir, Refusal
+from fakes.gateways import fake_gateways
 from fakes.rate_limits import Answer
 from fakes.saved_state import Journal
 from fakes.telegram import FakeTelegram
@@ -22,16 +22,13 @@ UPLOAD_BYTES = 50_000_000
 
 
 class World:
-    """Both fakes and their switches."""
+    """All fakes and their switches."""
 
     def __init__(
         self,
         folder: Path,
         *,
         token: str,
-        key: str,
-        secret: str,
-        project: str,
         shop_url: str,
         rate: float,
         strict: bool = True,
@@ -39,15 +36,10 @@ class World:
         self.token = token
         self.faults = Faults()
         self.telegram = FakeTelegram(Journal(folder, "telegram"), rate=rate, clock=self.faults.now)
-        self.pakasir = FakePakasir(
-            Journal(folder, "pakasir"),
-            self.faults,
-            project=project,
-            key=key,
-            secret=secret,
-            shop_url=shop_url,
-            strict=strict,
-        )
+        self.gateways: dict[str, Any] = {
+            name: fake(Journal(folder, name), self.faults, shop_url=shop_url, strict=strict)
+            for name, fake in fake_gateways().items()
+        }
         self.session: aiohttp.ClientSession | None = None
         self.background: set[asyncio.Task[Any]] = set()
 
@@ -143,22 +135,14 @@ class Named(bytes):
 
 async def gateway_api(request: web.Request) -> web.Response:
     world = request.app[WORLD]
-    pakasir, faults = world.pakasir, world.faults
+    fake, faults = world.gateways.get(request.match_info["gateway"]), world.faults
+    if fake is None:
+        return web.json_response({"message": "Not Found"}, status=404)
     if faults.gateway_down:
         return web.json_response({"message": "Service Unavailable"}, status=503)
     await faults.wait(faults.gateway_delay)
-    what, project, subject = (request.match_info[name] for name in ("what", "project", "subject"))
-    try:
-        pakasir.check_key(request.headers.get("X-Api-Key", ""))
-        if (request.method, what) == ("POST", "create-transaction"):
-            return web.json_response(pakasir.create(project, subject, await request.json()))
-        if (request.method, what) == ("GET", "transaction-status"):
-            return web.json_response(pakasir.status(project, subject))
-        if (request.method, what) == ("POST", "cancel-transaction"):
-            return web.json_response(pakasir.cancel(project, subject))
-    except Refusal as refused:
-        return web.json_response({"message": refused.message}, status=refused.code)
-    return web.json_response({"message": "Not Found"}, status=404)
+    answer: web.Response = await fake.answer(request, request.match_info["path"])
+    return answer
 
 
 def make_app(world: World) -> web.Application:
@@ -176,6 +160,6 @@ def make_app(world: World) -> web.Application:
     app.cleanup_ctx.append(life)
     app.router.add_route("*", "/telegram/bot{token}/{method}", bot_api)
     app.router.add_get("/telegram/file/bot{token}/files/{name}", file_api)
-    app.router.add_route("*", "/pakasir/api/v2/{what}/{project}/{subject}", gateway_api)
+    app.router.add_route("*", "/{gateway}/{path:api/.*}", gateway_api)
     app.add_routes(control_routes(world))
     return app

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 # every setting whose value is secret, in whole or (addresses) in part
 SECRETS = (
     "SECRET_KEY", "SECRET_KEY_FALLBACKS", "FIELD_KEYS", "LOOKUP_KEY", "AUDIT_KEY", "DATABASE_URL", "DATABASE_ADMIN_URL", "TELEGRAM_BOT_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET", "OWNER_BOT_TOKEN", "PAKASIR_API_KEY", "PAKASIR_WEBHOOK_SECRET", "MIDTRANS_SERVER_KEY", "BACKUP_S3_KEY",
+    "TELEGRAM_WEBHOOK_SECRET", "OWNER_BOT_TOKEN", "BACKUP_S3_KEY",
     "BACKUP_S3_SECRET", "METRICS_TOKEN", "EMAIL_URL", "ALERT_WEBHOOK_URL", "HEARTBEAT_URL", "SENTRY_DSN",
 )  # fmt: skip
 LEAST = 6  # letters; shorter ones would blank half the log

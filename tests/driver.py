@@ -204,12 +204,12 @@ class Shop:
     # -- the gateway ---------------------------------------------------------------------------------------------------
 
     def transaction(self, number: str) -> dict[str, Any]:
-        pakasir = self.fakes.world.pakasir
+        pakasir = self.fakes.world.gateways["pakasir"]
         return self.fakes.do(lambda: dict(pakasir.transactions[pakasir.by_order[number]]))
 
     def bank_pays(self, number: str) -> dict[str, Any]:
         """Money reaches the gateway; no webhook."""
-        pakasir = self.fakes.world.pakasir
+        pakasir = self.fakes.world.gateways["pakasir"]
         return self.fakes.do(lambda: dict(pakasir.pay(pakasir.by_order[number])))
 
     def webhook(self, number: str, *, secret: str | None = "sandbox-webhook-secret", **changes: Any) -> Any:

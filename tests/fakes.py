@@ -31,8 +31,7 @@ class Fakes:
 
     def _make(self, folder: Path, rate: float, strict: bool, shop_url: str) -> World:
         return World(
-            folder, token=settings.CREDENTIALS["TELEGRAM_BOT_TOKEN"], key=settings.CREDENTIALS["PAKASIR_API_KEY"],
-            secret=settings.CREDENTIALS["PAKASIR_WEBHOOK_SECRET"], project="tokomaju", shop_url=shop_url, rate=rate,
+            folder, token=settings.CREDENTIALS["TELEGRAM_BOT_TOKEN"], shop_url=shop_url, rate=rate,
             strict=strict,
         )  # fmt: skip
 

@@ -52,11 +52,12 @@ def only_postgresql(**kwargs: Any) -> list[CheckMessage]:
 @register()
 def outside_addresses_are_private(**kwargs: Any) -> list[CheckMessage]:
     """E004: what sees a bot's token, or the gateway's key, is https or loopback."""
-    names = ("TELEGRAM_API_URLS", "OWNER_API_URLS", "PAKASIR_API_URLS")
+    lists = {name: getattr(settings, name) for name in ("TELEGRAM_API_URLS", "OWNER_API_URLS")}
+    lists |= {name: [getattr(settings, name)] for name in settings.GATEWAY_ADDRESSES}
     return [
         Error(f"{name.removesuffix('S')}: {redact(url)} must be https, or http on this machine.", id="autoorder.E004")
-        for name in names
-        for url in getattr(settings, name)
+        for name, urls in lists.items()
+        for url in urls
         if not is_private(url)
     ]
 
@@ -99,7 +100,7 @@ def a_real_shop_is_closed_to_strangers(**kwargs: Any) -> list[CheckMessage]:
         found.append(
             Error("ALLOWED_HOSTS may not hold * or a whole domain: name the shop's own hosts.", id="autoorder.E005")
         )
-    for name, least in LEAST_LETTERS.items():
+    for name, least in {**LEAST_LETTERS, **settings.GATEWAY_DOORS}.items():
         value = str(settings.CREDENTIALS.get(name) or getattr(settings, name, ""))
         if (value or name == "SECRET_KEY") and len(value) < least:
             found.append(
@@ -108,7 +109,7 @@ def a_real_shop_is_closed_to_strangers(**kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-LEAST_LETTERS = dict(SECRET_KEY=50, TELEGRAM_WEBHOOK_SECRET=16, PAKASIR_WEBHOOK_SECRET=12, METRICS_TOKEN=16)  # noqa: C408  (bandit takes the literal's keys for passwords)
+LEAST_LETTERS = dict(SECRET_KEY=50, TELEGRAM_WEBHOOK_SECRET=16, METRICS_TOKEN=16)  # noqa: C408  (bandit takes the literal's keys for passwords)
 
 
 @register()

@@ -14,8 +14,9 @@ from apps.base.audit import AuditRow
 from apps.base.clock import shift_clock, shop_now
 from apps.base.incidents import Incident
 from apps.base.work.clock_thread import tick
-from apps.orders.gateways import http_client, pakasir
+from apps.orders.gateways import http_client
 from apps.orders.gateways.base import GatewayError, Truth
+from apps.orders.gateways.pakasir import client as pakasir
 from apps.orders.models import GatewayEvent, GatewayLane, LedgerEntry, Order, OrderLine, Payment, Product, Seat, Variant
 from apps.orders.services import delivery, gateway_events, money_review, payment
 from apps.orders.states import OrderState
@@ -258,14 +259,14 @@ class TestTheOutsidesNumbers:
     """What gateways say is read leniently, bounded, and judged strictly."""
 
     def answering(self, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], None]) -> None:
-        usual = pakasir.Pakasir._call
+        usual = pakasir.Client._call
 
         def changed(self: Any, method: str, path: str, body: Any = None) -> dict[str, Any]:
             said = usual(self, method, path, body)
             change(said)
             return said
 
-        monkeypatch.setattr(pakasir.Pakasir, "_call", changed)
+        monkeypatch.setattr(pakasir.Client, "_call", changed)
 
     @pytest.mark.parametrize("amount", ["18000", 18000.0, "18000.00", " 18000 "])
     def test_whole_rupiah_in_any_spelling(
@@ -341,7 +342,7 @@ class TestTheOutsidesNumbers:
         def limited(*args: Any) -> Truth:
             raise GatewayError("429", theirs=False, retry_after=http_client._pause("3600"))
 
-        monkeypatch.setattr(pakasir.Pakasir, "status", limited)
+        monkeypatch.setattr(pakasir.Client, "status", limited)
         shop.forward(seconds=21)
         monkeypatch.undo()
         shop.bank_pays(number)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from apps.base.incidents import Incident
 from apps.bot.models import OutboundMessage
-from apps.orders.gateways import pakasir
 from apps.orders.gateways.base import GatewayError
+from apps.orders.gateways.pakasir import client as pakasir
 from apps.orders.models import GatewayEvent, GatewayLane, LedgerEntry, Order, Payment, RefusedCount, Seat, Variant
 from apps.orders.money import NotAPrice, parse_rupiah
 from apps.orders.states import LINE, ORDER, PAYMENT, SEAT, LineState, OrderState, PaymentState, SeatState
@@ -72,7 +72,7 @@ class TestForged:
         assert Incident.objects.filter(key=f"strange.{number}").exists()
 
     def test_the_answer_of_another_project(self, shop: Shop, sari: Buyer, number: str) -> None:
-        shop.fakes.world.pakasir.project = "other"
+        shop.fakes.world.gateways["pakasir"].project = "other"
         shop.bank_pays(number)
         shop.webhook(number)
         shop.settle()
@@ -300,7 +300,7 @@ def test_an_order_that_waited_for_its_qr_in_vain_is_not_called_unpaid(
     def busy(*args: Any) -> None:
         raise GatewayError("429", theirs=False, retry_after=30)
 
-    monkeypatch.setattr(pakasir.Pakasir, "create", busy)
+    monkeypatch.setattr(pakasir.Client, "create", busy)
     try_to_buy(sari)
     shop.forward(minutes=16)
     assert Order.objects.get().state == "cancelled"

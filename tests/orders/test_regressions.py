@@ -24,8 +24,8 @@ from apps.bot.outbound import outbox
 from apps.bot.outbound.rate_limit import Pace
 from apps.bot.outbound.sender import Sender
 from apps.orders import tasks
-from apps.orders.gateways import pakasir
 from apps.orders.gateways.base import GatewayError, Status, Truth
+from apps.orders.gateways.pakasir import client as pakasir
 from apps.orders.importing.products import import_products
 from apps.orders.importing.table_files import BadFile
 from apps.orders.models import CartItem, LedgerEntry, Order, OrderLine, Payment, Seat, StockUnit, Variant
@@ -132,7 +132,7 @@ def test_a_gateway_that_never_answers_is_asked_on(
     def refuses(*args: Any) -> None:
         raise GatewayError("404 from the gateway", permanent=True, theirs=False)
 
-    monkeypatch.setattr(pakasir.Pakasir, "status", refuses)
+    monkeypatch.setattr(pakasir.Client, "status", refuses)
     for _ in range(34):
         shop.forward(hours=1)
     assert Payment.objects.get().closed_at is None

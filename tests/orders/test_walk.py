@@ -83,7 +83,7 @@ class Walker:
             self.pay_something()
 
     def pay_something(self) -> None:
-        known = self.shop.fakes.world.pakasir.transactions
+        known = self.shop.fakes.world.gateways["pakasir"].transactions
         waiting = [row["order_id"] for row in known.values() if row["status"] == "pending"]
         if waiting:
             self.shop.pays(waiting[-1] if self.dice.random() < 0.8 else self.dice.choice(waiting))

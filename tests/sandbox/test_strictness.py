@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.orders.gateways.pakasir.fake import Fake as FakePakasir
+from apps.orders.gateways.pakasir.fake import Refusal, fee_of
 from fakes.bot_api_rules import BadRequest, parse_html, read_keyboard
 from fakes.faults import Faults
-from fakes.pakasir import FakePakasir, Refusal, fee_of
 from fakes.rate_limits import Answer
 from fakes.saved_state import Journal
 from fakes.telegram import FakeTelegram

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
+from apps.orders.gateways.pakasir.conf import CONF
 from fakes.faults import Faults
 from fakes.saved_state import Journal
 
@@ -37,19 +39,19 @@ def stamp(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{int(seconds % 1 * 1e9):09d}Z"
 
 
-class FakePakasir:
-    """Transactions and rules."""
+class Fake:
+    """Transactions and rules. It knows what `conf.py` tells a sandbox."""
 
     def __init__(
         self,
         journal: Journal,
         faults: Faults,
         *,
-        project: str,
-        key: str,
-        secret: str,
         shop_url: str,
         strict: bool = True,
+        project: str = str(CONF.sandbox["PAKASIR_PROJECT"]),
+        key: str = CONF.secrets["PAKASIR_API_KEY"],
+        secret: str = CONF.secrets["PAKASIR_WEBHOOK_SECRET"],
     ) -> None:
         self.journal, self.faults = journal, faults
         self.project, self.key, self.secret, self.shop_url, self.strict = project, key, secret, shop_url, strict
@@ -69,6 +71,29 @@ class FakePakasir:
         self._apply(transaction)
         self.journal.write(transaction)
         return transaction
+
+    async def answer(self, request: web.Request, path: str) -> web.Response:
+        """One call of the shop; `path` is what follows the gateway's address."""
+        version, _, what = path.partition("api/v2/")
+        what, project, subject = [*what.split("/"), "", "", ""][:3] if not version else ("", "", "")
+        try:
+            self.check_key(request.headers.get("X-Api-Key", ""))
+            if (request.method, what) == ("POST", "create-transaction"):
+                return web.json_response(self.create(project, subject, await request.json()))
+            if (request.method, what) == ("GET", "transaction-status"):
+                return web.json_response(self.status(project, subject))
+            if (request.method, what) == ("POST", "cancel-transaction"):
+                return web.json_response(self.cancel(project, subject))
+        except Refusal as refused:
+            return web.json_response({"message": refused.message}, status=refused.code)
+        return web.json_response({"message": "Not Found"}, status=404)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The newest transactions, as the gateway page shows them. Rupiah."""
+        return [
+            {**row, "total_payment": row["amount"] + fee_of(row["amount"])}
+            for row in [*self.transactions.values()][-200:]
+        ]
 
     def check_key(self, key: str) -> None:
         if self.faults.gateway_refuses_key or key != self.key:

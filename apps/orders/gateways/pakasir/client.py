@@ -11,28 +11,28 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
 from apps.base.credentials import credential
 from apps.orders.gateways.base import Doorbell, Gateway, GatewayError, Invoice, Refused, Status, Truth, Unreadable
 from apps.orders.gateways.http_client import call
+from apps.orders.gateways.registry import setting
 
 
-class Pakasir(Gateway):
+class Client(Gateway):
     slug = "pakasir"
     label = "QRIS"
     can_cancel = True
 
     def is_ready(self) -> bool:
-        return bool(settings.PAKASIR_PROJECT and credential("PAKASIR_API_KEY"))
+        return bool(setting("PAKASIR_PROJECT") and credential("PAKASIR_API_KEY"))
 
     def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        url = f"{settings.PAKASIR_API_URLS[0]}/api/v2/{path}"
+        url = f"{setting('PAKASIR_API_URL')}/api/v2/{path}"
         return call(method, url, headers={"X-Api-Key": credential("PAKASIR_API_KEY")}, json=body)
 
     def create(self, reference: str, amount: int) -> Invoice:
-        path = f"create-transaction/{settings.PAKASIR_PROJECT}/{reference}"
+        path = f"create-transaction/{setting('PAKASIR_PROJECT')}/{reference}"
         said = self._call("POST", path, {"method": "qris", "amount": amount})
         invoice = Invoice(
             transaction=_text(said, "txn_id"),
@@ -48,7 +48,7 @@ class Pakasir(Gateway):
         return invoice
 
     def status(self, transaction: str, reference: str) -> Truth:
-        said = self._call("GET", f"transaction-status/{settings.PAKASIR_PROJECT}/{transaction}")
+        said = self._call("GET", f"transaction-status/{setting('PAKASIR_PROJECT')}/{transaction}")
         word = _text(said, "status").strip().lower()
         sandbox = said.get("is_sandbox")
         return Truth(
@@ -61,7 +61,7 @@ class Pakasir(Gateway):
         )
 
     def cancel(self, transaction: str, reference: str) -> None:
-        self._call("POST", f"cancel-transaction/{settings.PAKASIR_PROJECT}/{transaction}")
+        self._call("POST", f"cancel-transaction/{setting('PAKASIR_PROJECT')}/{transaction}")
 
     def read_webhook(self, headers: Mapping[str, str], raw: bytes) -> Doorbell:
         secret = credential("PAKASIR_WEBHOOK_SECRET")
@@ -79,7 +79,7 @@ class Pakasir(Gateway):
         return bell
 
     def expects(self, truth: Truth) -> bool:
-        return truth.is_sandbox is settings.PAKASIR_SANDBOX
+        return truth.is_sandbox is setting("PAKASIR_SANDBOX")
 
 
 def _text(said: dict[str, Any], name: str) -> str:
