@@ -35,6 +35,7 @@ drill: .venv/.run ## rehearse the worst on a private copy: all drills, or NAME=c
 	@$(PY) manage.py drill $(or $(NAME),all)
 
 campaign: .venv/.dev ## the full counts of kills, races and rubbish from outside (long)
+	@sh deploy/chromium.sh && sh deploy/nginx.sh
 	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency tests/orders/test_walk.py tests/bot/test_rubbish.py
 
 upgrade-check: .venv/.dev ## the older code's tests on this checkout's tables; BASE=v1.0

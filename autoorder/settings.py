@@ -14,14 +14,13 @@ from environ import FileAwareEnv
 
 from apps.orders.gateways.conf import gateway_confs
 from autoorder.logs import logging_config
-from host.environment import ROOT, SANDBOX_TOKEN, env_file, sandbox_url, sandbox_wanted, shop_folder
+from host.environment import ROOT, SANDBOX_TOKEN, read_env_file, sandbox_url, sandbox_wanted, shop_folder
 from host.redaction import SECRETS, learn, redact_report
 
 env = FileAwareEnv()
-if env_file().exists():
-    FileAwareEnv.read_env(str(env_file()))
 for name in [name for name, value in os.environ.items() if not value]:
-    del os.environ[name]  # `OWNER_CHAT_IDS=` in .env means: not set, so that the default holds
+    del os.environ[name]  # `OWNER_CHAT_IDS=` means: not set, so that .env or the default holds
+os.environ.update({name: value for name, value in read_env_file().items() if value and name not in os.environ})
 
 BASE_DIR = ROOT
 SANDBOX = sandbox_wanted()

@@ -46,12 +46,12 @@ class Money:
 
     def _invoice(self) -> tuple[int, str]:
         """A buyer with an invoice. One whom the shop shows none is no matter here: another one tries."""
-        patience = IMPATIENT if self.play.planted("mute") else PATIENCE
-        for _ in range(3):
+        patience, tries = (IMPATIENT, 12) if self.play.planted("mute") else (PATIENCE, 3)
+        for _ in range(tries):
             user = next(self._users)
             with suppress(CopyFailed):
                 return user, self.shop.walk_to_invoice(user, PRODUCT, patience)
-        raise CopyFailed("three buyers saw no invoice")
+        raise CopyFailed(f"{tries} buyers saw no invoice")
 
     def _gateway_says_nothing(self) -> None:
         """Paid while the gateway answers nobody; it speaks again when everybody has long stopped to expect anything."""
