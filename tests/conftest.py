@@ -15,7 +15,8 @@ from django.utils import translation
 
 from apps.base import credentials
 from apps.base.fields import EncryptedField
-from apps.orders.gateways import http_client, rate_and_breaker
+from apps.orders.gateways import http_client
+from apps.orders.gateways.pakasir.client import Client
 from apps.orders.models import Category, Product, Variant
 from apps.orders.services import opening_hours, stock
 from apps.orders.services.stock import NewUnit
@@ -70,8 +71,8 @@ def fakes(tmp_path: Path) -> Iterator[Fakes]:
 @pytest.fixture
 def shop(db: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A shop with its credentials in force and lanes without waiting."""
-    monkeypatch.setattr(rate_and_breaker, "MAKE", 0.0)
-    monkeypatch.setattr(rate_and_breaker, "ASK", 0.0)
+    monkeypatch.setattr(Client, "make_gap", 0.0)
+    monkeypatch.setattr(Client, "ask_gap", 0.0)
     credentials.adopt_environment()
     made = Shop(fakes)
     fakes.do(lambda: fakes.world.telegram.add_user(700, "Tono"))

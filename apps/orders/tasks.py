@@ -63,7 +63,7 @@ def _tend_payment(row: Payment) -> datetime | timedelta | None:
 
 def _listen(row: Payment) -> datetime | timedelta | None:
     """One question of the schedule; what closes a payment is an answer *not completed* after its time."""
-    if not rate_and_breaker.take_slot(f"{row.gateway}:ask", rate_and_breaker.ASK):
+    if not rate_and_breaker.take_slot(f"{row.gateway}:ask", gateway(row.gateway).ask_gap):
         return _later_in_line(row)
     asked = ask(row)
     if asked.answer is Answer.SETTLED:
@@ -105,17 +105,18 @@ def _later_in_line(row: Payment) -> timedelta:
     """The lane is busy: come back in a time that grows with those who wait, the youngest sooner."""
     waiting = Payment.objects.filter(next_at__lte=shop_now() + timedelta(seconds=20)).values("pk")[:200].count()
     young = shop_now() - row.created_at < timedelta(minutes=5)
-    longest = 1 + waiting * (rate_and_breaker.ASK if young else 2 * rate_and_breaker.ASK)
+    gap = gateway(row.gateway).ask_gap
+    longest = 1 + waiting * (gap if young else 2 * gap)
     return timedelta(seconds=random.uniform(0.5, longest))  # noqa: S311  # nosec B311: spreads callers, keeps no secret
 
 
 def _open_invoice(row: Payment) -> datetime | timedelta | None:
     lane = f"{row.gateway}:make"
-    if not rate_and_breaker.take_slot(lane, rate_and_breaker.MAKE):
+    if not rate_and_breaker.take_slot(lane, gateway(row.gateway).make_gap):
         if rate_and_breaker.is_open(lane):
             return _let_go(row)
         ahead = Payment.objects.filter(state=PaymentState.CREATED, pk__lt=row.pk).values("pk")[:200].count()
-        return SOON + timedelta(seconds=ahead * rate_and_breaker.MAKE)
+        return SOON + timedelta(seconds=ahead * gateway(row.gateway).make_gap)
     try:
         with outside_call():
             invoice = gateway(row.gateway).create(row.reference, row.amount)
@@ -148,7 +149,7 @@ def _try_gateway(row: Payment) -> datetime | timedelta | None:
     if not row.trouble_told or now - row.created_at > payment.WAITS_FOR_GATEWAY:
         _close(row)
         return None
-    if not rate_and_breaker.take_slot(lane, rate_and_breaker.MAKE):
+    if not rate_and_breaker.take_slot(lane, gateway(row.gateway).make_gap):
         return PROBE
     try:
         with outside_call():
@@ -166,7 +167,7 @@ def _try_gateway(row: Payment) -> datetime | timedelta | None:
 def _cancel_invoice(row: Payment) -> datetime | timedelta | None:
     """Tell the gateway once; whatever it says, we go on listening."""
     creates_first = Payment.objects.filter(state=PaymentState.CREATED, next_at__lte=shop_now()).exists()
-    if creates_first or not rate_and_breaker.take_slot(f"{row.gateway}:make", rate_and_breaker.MAKE):
+    if creates_first or not rate_and_breaker.take_slot(f"{row.gateway}:make", gateway(row.gateway).make_gap):
         return timedelta(seconds=2)
     try:
         with outside_call():

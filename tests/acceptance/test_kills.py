@@ -25,6 +25,7 @@ pytestmark = pytest.mark.acceptance
 
 ORDERS = 200 if os.environ.get("CAMPAIGN") else 16
 SIDE_BY_SIDE = 4
+PATIENT = 15.0  # seconds until a buyer who was told to come back does; whoever presses on is told to slow down
 VICTIMS = [
     "web", "web/0", "worker", "worker/0", "worker/1", "worker/2", "worker/5", "worker/6", "bot", "watch", "sandbox", "postgres",
 ]  # fmt: skip
@@ -106,6 +107,7 @@ def walk(shop: Live, user: int) -> str:
         if shown.get("photo"):
             return shop.invoice(user)
         trouble = shown["message_id"]
+        time.sleep(PATIENT)
 
 
 def is_outcome(message: dict[str, Any], *, after: int) -> bool:

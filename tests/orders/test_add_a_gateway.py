@@ -86,7 +86,7 @@ from apps.orders.models import Order, Payment
 
 
 def test_a_buyer_pays_by_it(shop, sari, spotify):
-    number = sari.orders("Spotify")
+    number = sari.says("/start").presses("Semua produk").presses("Spotify").presses("Beli").presses("Arisan").invoice_number()
     fake = shop.fakes.world.gateways["arisan"]
     assert Payment.objects.get().gateway == "arisan"
     shop.fakes.do(lambda: fake.pay(fake.by_order[number]))

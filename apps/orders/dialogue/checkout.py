@@ -15,6 +15,7 @@ from apps.bot.dialogue.screens import Button, Reply, Screen
 from apps.orders import selectors
 from apps.orders.checkout_answers import as_typed, kind_of
 from apps.orders.dialogue.home import home_button, home_screen
+from apps.orders.gateways.registry import first_ready
 from apps.orders.models import OrderLine, Variant
 from apps.orders.services import checkout, durations, stock
 from apps.orders.services.hoarding_limits import Refusal, Wanted
@@ -97,12 +98,15 @@ def _fits(question: dict[str, str], text: str) -> bool:
 
 def _choose_payment(talk: Talk, basket: Basket, wanted: list[Wanted]) -> Reply:
     total = sum(item.variant.price * item.quantity for item in wanted)
-    nonce = secrets.token_hex(4)
+    nonce, gateway = secrets.token_hex(4), first_ready()
     text = talk.say("choose_payment", wanted=wanted, total=total)
     with translation.override(talk.chat.language):
         first = wanted[0].variant
         back = f"v:{first.pk}:{wanted[0].quantity}" if len(wanted) == 1 else "cart"
-        rows = [[Button("QRIS", f"pay:{nonce}")], [Button(_("‹ Kembali"), back), home_button()]]
+        rows = [
+            [Button(gateway.label if gateway else "QRIS", f"pay:{nonce}")],
+            [Button(_("‹ Kembali"), back), home_button()],
+        ]
     return Reply(screen=Screen(text, rows), state="paying", data={"basket": basket, "nonce": nonce})
 
 

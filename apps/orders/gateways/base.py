@@ -80,8 +80,11 @@ class Gateway:
     """Base whose defaults refuse. One small class for each gateway, found by name in `registry`."""
 
     slug = ""
-    label = ""
+    label = ""  # on the button by which a buyer chooses it
     can_cancel = False
+    least, most = 1, 10**9  # rupiah of one payment
+    make_gap = 0.5  # seconds between creates and cancels, over all processes
+    ask_gap = 0.5  # seconds between the schedule's status calls; those of a webhook or a button go at once
 
     def is_ready(self) -> bool:
         """Whether its keys are set."""

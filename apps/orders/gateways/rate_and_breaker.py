@@ -13,9 +13,6 @@ from apps.base.stored_settings import Setting
 from apps.orders.gateways.base import GatewayError
 from apps.orders.models import GatewayLane
 
-MAKE = 0.5  # seconds between creates and cancels (about 2 a second)
-ASK = 0.5  # seconds between the schedule's status calls; those of a webhook or a button go at once
-
 OPENS_AT = Setting("gateway_failures", 3, "Gateway dianggap mati setelah gagal (kali berturut-turut)", least=1, most=20)
 PROBE = Setting("gateway_probe_seconds", 30, "Coba gateway lagi setiap (detik)", least=5, most=600)
 

@@ -19,9 +19,6 @@ from apps.orders.models import CartItem, Order, OrderLine, Payment
 from apps.orders.services import durations, hoarding_limits, payment, stock, storefront
 from apps.orders.services.hoarding_limits import Refusal, Wanted
 
-QRIS_LEAST = 500  # rupiah, the gateway's own limit
-QRIS_MOST = 10_000_000
-
 
 def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
     """Hold the stock of every line and open the payment; all or nothing.
@@ -40,8 +37,8 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
         refuse(buyer, basket, now)
         hold = timedelta(minutes=hoarding_limits.HOLD_MINUTES.get())
         total = sum(wanted.variant.price * wanted.quantity for wanted in basket)
-        if not QRIS_LEAST <= total <= QRIS_MOST:
-            raise Refusal("total_out_of_range", least=QRIS_LEAST, most=QRIS_MOST)
+        if not gateway.least <= total <= gateway.most:
+            raise Refusal("total_out_of_range", least=gateway.least, most=gateway.most)
         order = Order.objects.create(
             buyer=buyer, total=total, created_at=now, expires_at=now + hold, next_at=now + hold
         )

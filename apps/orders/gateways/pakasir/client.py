@@ -23,6 +23,8 @@ class Client(Gateway):
     slug = "pakasir"
     label = "QRIS"
     can_cancel = True
+    least, most = 500, 10_000_000  # of QRIS
+    make_gap = ask_gap = 0.5  # about 2 calls a second are allowed
 
     def is_ready(self) -> bool:
         return bool(setting("PAKASIR_PROJECT") and credential("PAKASIR_API_KEY"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.base.commands import ShopCommand
 from apps.base.ids import floor_of
-from apps.orders.gateways.rate_and_breaker import ASK
+from apps.orders.gateways.registry import gateway
 from apps.orders.models import Payment
 from apps.orders.services.status_check import Answer, ask
 
@@ -41,7 +41,7 @@ class Command(ShopCommand):
                 time.sleep(asked.wait)
                 asked = ask(row)
             counts[str(asked.answer)] += 1
-            time.sleep(ASK)
+            time.sleep(gateway(row.gateway).ask_gap)
         said = ", ".join(f"{count} {answer}" for answer, count in sorted(counts.items())) or "nothing to ask"
         self.stdout.write(f"payments asked about: {len(rows)} ({said})")
         if counts[str(Answer.NO_ANSWER)] or counts[str(Answer.STRANGE)]:
