@@ -20,6 +20,7 @@ from apps.orders.gateways.pakasir import client as pakasir
 from apps.orders.models import GatewayEvent, GatewayLane, LedgerEntry, Order, OrderLine, Payment, Product, Seat, Variant
 from apps.orders.services import delivery, gateway_events, money_review, payment
 from apps.orders.states import OrderState
+from apps.orders.tasks import tend_payment
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
@@ -74,6 +75,23 @@ class TestClosing:
         GatewayLane.objects.update(open_until=None, failures=0)
         shop.forward(hours=6, minutes=1)
         assert Payment.objects.get().closed_at is not None
+        assert Incident.objects.get(key="unanswered.pakasir").state == "resolved"
+
+    def test_the_incident_lasts_until_the_last_of_them_has_an_answer(
+        self, shop: Shop, sari: Buyer, dewi: Buyer, number: str
+    ) -> None:
+        other = dewi.orders("Spotify")
+        shop.fakes.world.faults.gateway_down = True
+        host_away(shop, 26)
+        for _ in range(12):
+            shop.forward(minutes=2)
+        shop.fakes.world.faults.gateway_down = False
+        GatewayLane.objects.update(open_until=None, failures=0)
+        payment_of = {name: Payment.objects.get(reference=name) for name in (number, other)}
+        tend_payment(str(payment_of[number].pk))
+        assert Payment.objects.get(reference=number).closed_at is not None
+        assert Incident.objects.get(key="unanswered.pakasir").state == "open"
+        tend_payment(str(payment_of[other].pk))
         assert Incident.objects.get(key="unanswered.pakasir").state == "resolved"
 
     @pytest.mark.parametrize("how", ["bell", "reconcile", "button"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 
 from apps.orders.gateways.base import Status, Truth
 from apps.orders.models import Order, OrderLine, Payment, Seat, StockUnit, Variant
-from apps.orders.services import account_holders, opening_hours, restock_alerts, storefront
+from apps.orders.services import account_holders, durations, opening_hours, restock_alerts, storefront
 from apps.orders.services.money_review import serve_reviewed_order
 from apps.orders.services.payment import confirm
 from apps.orders.services.stock import NewUnit, add_units, withdraw_unit
@@ -73,6 +74,17 @@ def test_renewing_keeps_the_seat_and_adds_the_days(shop: Shop, sari: Buyer, netf
     sari.says("/pesanan").presses(first.order.number)
     assert "sudah diperpanjang" in sari.screen["text"]
     books_hold()
+
+
+def test_an_end_comes_once(shop: Shop, sari: Buyer, netflix: Variant) -> None:
+    buy(shop, sari)
+    shop.forward(days=30, minutes=1)
+    line = OrderLine.objects.get()
+    shop.forward(hours=1)
+    assert (
+        durations._end(line, line.ended_at + timedelta(hours=1)) is None
+    )  # two bells at once: both had read it before
+    assert OrderLine.objects.get().ended_at == line.ended_at
 
 
 def test_an_open_invoice_holds_the_seat_past_its_end(shop: Shop, sari: Buyer, netflix: Variant) -> None:
