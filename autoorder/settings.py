@@ -34,8 +34,11 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 PORT = env.int("PORT", default=8000)
 BIND = env.str("BIND", default="127.0.0.1")
 ALLOWED_HOSTS = [  # localhost always: `watch` and the updater ask there
-    *(env.list("ALLOWED_HOSTS", default=[]) or filter(None, [urlsplit(PUBLIC_URL).hostname])), "localhost", "127.0.0.1", "[::1]",
-]  # fmt: skip
+    *(env.list("ALLOWED_HOSTS", default=[]) or filter(None, [urlsplit(PUBLIC_URL).hostname])),
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 ADMIN_PATH = env.str("ADMIN_PATH", default="admin/").strip("/") + "/"
 COMMAND = (
@@ -188,9 +191,14 @@ CHAT_MOVED = ["apps.orders.tasks.tell_after_move"]  # a buyer writes to another 
 
 # what a row of the database may name: functions registered there by `task`, and nothing else
 TASK_MODULES = [
-    "apps.base.work.deferred_calls", "apps.base.work.cluster", "apps.bot.inbound.inbox", "apps.orders.tasks", "apps.snk.tasks", "apps.ops.monitoring.routines",
+    "apps.base.work.deferred_calls",
+    "apps.base.work.cluster",
+    "apps.bot.inbound.inbox",
+    "apps.orders.tasks",
+    "apps.snk.tasks",
+    "apps.ops.monitoring.routines",
     "apps.ops.monitoring.alerts",
-]  # fmt: skip
+]
 WORKER_PRELOAD = [conf.client.rpartition(".")[0] for conf in GATEWAYS]  # beside the tasks
 
 CLOCK_MAY_SHIFT = SANDBOX or env.bool("AUTOORDER_TESTS", default=False)

@@ -1,5 +1,5 @@
-"""What a long history costs: a database filled by SQL (`ORDERS` orders, four messages and ten audit rows each), then every look,
-list and proof that people or processes ask for, timed.
+"""What a long history costs: a database filled by SQL (`ORDERS` orders, four messages and ten audit rows each), then
+every look, list and proof that people or processes ask for, timed.
 
     ONLY=history make bench              a million orders (some minutes, 12 GB of disk)
     HISTORY=100000 ONLY=history make bench
@@ -19,7 +19,10 @@ BATCH = 5000
 ORDERS = int(os.environ.get("HISTORY") or 1_000_000)
 
 # keys as ours grow: 48 bits of milliseconds, one order a second up to now
-KEY = "(lpad(to_hex(({now} - ({n} - g) * 1000)::bigint), 12, '0') || '7' || lpad(to_hex(g % 4096), 3, '0') || '8' || {tag} || lpad(to_hex(g), 14, '0'))::uuid"
+KEY = (
+    "(lpad(to_hex(({now} - ({n} - g) * 1000)::bigint), 12, '0') || '7' || lpad(to_hex(g % 4096), 3, '0') || '8' ||"
+    " {tag} || lpad(to_hex(g), 14, '0'))::uuid"
+)
 FILL = """
 SET session_replication_role = replica;
 SET synchronous_commit = off;
@@ -65,10 +68,19 @@ def fill(live: Any, orders: int) -> None:
         return KEY.format(now=now, n=orders, tag=tag)
 
     names = {
-        "order": key("'0'"), "line": key("'1'"), "unit": key("'2'"), "seat": key("'3'"), "payment": key("'4'"), "update": key("'5'"),
-        "event": key("'6'"), "chat": key("'7'"), "message": key("v.tag"), "audit": key("v.tag"), "key": key("v.tag"),
+        "order": key("'0'"),
+        "line": key("'1'"),
+        "unit": key("'2'"),
+        "seat": key("'3'"),
+        "payment": key("'4'"),
+        "update": key("'5'"),
+        "event": key("'6'"),
+        "chat": key("'7'"),
+        "message": key("v.tag"),
+        "audit": key("v.tag"),
+        "key": key("v.tag"),
         "buyer": buyer_key(now, orders),
-    }  # fmt: skip
+    }
     at = f"(to_timestamp({now} / 1000.0) - make_interval(secs => {orders} - g))"
     with connection.cursor() as cursor:
         for statement in FILL.format(n=orders, at=at, product=product, variant=variant, **names).split(";\n"):

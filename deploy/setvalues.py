@@ -1,8 +1,7 @@
 """Put settings into an env file: `NAME=value` lines come on standard input, so that no secret is an argument.
 
-An empty value is left out. A name that is set keeps its line; only one that is nowhere set takes the place of its comment. The
-file is replaced in one step and keeps its owner and mode. Standard library only.
-"""
+An empty value is left out. A name that is set keeps its line; only one that is nowhere set takes the place of its
+comment. The file is replaced in one step and keeps its owner and mode. Standard library only."""
 
 import os
 import sys

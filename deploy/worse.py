@@ -1,5 +1,5 @@
-"""`worse.py BEFORE AFTER`: what is wrong in AFTER and was not in BEFORE, or is more; both as `checkinvariants --json` or `health
---json` say it. A line each; exit 1 when there is any, 2 when AFTER says nothing. Standard library only."""
+"""`worse.py BEFORE AFTER`: what is wrong in AFTER and was not in BEFORE, or is more; both as `checkinvariants --json`
+or `health --json` say it. A line each; exit 1 when there is any, 2 when AFTER says nothing. Standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram's rules that the shop must keep (https://core.telegram.org/bots/api), enforced more strictly than it does."""
+"""Telegram's rules that the shop must keep (https://core.telegram.org/bots/api), enforced more strictly."""
 
 from __future__ import annotations
 

@@ -264,7 +264,8 @@ class FakeTelegram(People):
         values = {**content, "keyboard": read_keyboard(params.get("reply_markup"))}
         if all(message.get(name) == value for name, value in values.items()):
             raise BadRequest(
-                "Bad Request: message is not modified: specified new message content and reply markup are exactly the same"
+                "Bad Request: message is not modified: specified new message content and reply markup are exactly the"
+                " same"
             )
         self._record("edit", chat_id=message["chat_id"], message_id=message["message_id"], values=values)
         return {
@@ -311,7 +312,8 @@ class FakeTelegram(People):
         if self.webhook["url"]:
             raise Answer(
                 409,
-                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook"
+                " first",
             )
         self._poller += 1
         me = self._poller

@@ -71,8 +71,10 @@ class People:
         place = next((c for c in (user_id,) if self._find(c, message_id)), user_id)
         shown = self._find(place, message_id) or {"message_id": message_id}
         message: dict[str, Any] = {
-            "message_id": message_id, "date": int(self.clock()), "chat": {"id": place, "type": "private", "first_name": "x"},
-        }  # fmt: skip
+            "message_id": message_id,
+            "date": int(self.clock()),
+            "chat": {"id": place, "type": "private", "first_name": "x"},
+        }
         if shown.get("photo"):
             message["photo"] = [{"file_id": shown["photo"], "file_unique_id": shown["photo"], "width": 1, "height": 1}]
         else:

@@ -1,9 +1,9 @@
-"""`python -m host.adopt_tryout FROM TO`: a shop tried out with `make run` moves into the installed database (deploy/install.sh).
+"""`python -m host.adopt_tryout FROM TO`: a shop tried out with `make run` moves into the installed database
+(deploy/install.sh).
 
-Data only, into tables freshly made: a dump of a newer PostgreSQL does not load into an older one, rows do. The try-out's
-database and files are read and left as they are. Runs as root, who reaches the new database as the user postgres.
-No settings and no Django set up.
-"""
+Data only, into tables freshly made: a dump of a newer PostgreSQL does not load into an older one, rows do. The
+try-out's database and files are read and left as they are. Runs as root, who reaches the new database as the user
+postgres. No settings and no Django set up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from host.environment import value_of
 TABLES = """
 SELECT format('%I', table_name), string_agg(format('%I', column_name), ', ' ORDER BY ordinal_position)
 FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND is_generated = 'NEVER' AND table_name <> 'django_migrations'
+WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND is_generated = 'NEVER'
+  AND table_name <> 'django_migrations'
 GROUP BY table_name ORDER BY table_name
 """
 SEQUENCES = """
@@ -33,7 +34,10 @@ FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL
 SCHEMA = "SELECT string_agg(app || '.' || name, ',' ORDER BY app, name) FROM django_migrations"
 
 
-TAKEN = "SELECT (SELECT count(*) FROM orders_order) + (SELECT count(*) FROM orders_stockunit) + (SELECT count(*) FROM bot_chat)"
+TAKEN = (
+    "SELECT (SELECT count(*) FROM orders_order) + (SELECT count(*) FROM orders_stockunit) + (SELECT count(*) FROM"
+    " bot_chat)"
+)
 SEALED = "SELECT id, encode(value, 'hex') FROM base_credential ORDER BY id"
 
 
@@ -51,7 +55,7 @@ def become_postgres() -> None:
 
 
 def ask_target(query: str) -> str:
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         target("-At", "-c", query), capture_output=True, text=True, check=False, cwd="/", preexec_fn=become_postgres
     )
     if run.returncode:
@@ -74,7 +78,7 @@ def move_tables(cluster: postgres.Cluster) -> int:
     ]
 
     def ask(query: str) -> list[str]:
-        run = subprocess.run([*source, "-At", "-c", query], capture_output=True, text=True, check=True, cwd="/")  # noqa: S603
+        run = subprocess.run([*source, "-At", "-c", query], capture_output=True, text=True, check=True, cwd="/")
         return run.stdout.splitlines()
 
     if ask(SCHEMA)[0] != ask_target(SCHEMA):
@@ -85,16 +89,17 @@ def move_tables(cluster: postgres.Cluster) -> int:
         raise CannotMove("The installed shop has orders, stock or buyers of its own: nothing is moved over them.")
     refuse_other_keys(ask(SEALED))
     tables = [line.split("|", 1) for line in ask(TABLES)]
-    loader = subprocess.Popen(target(), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)  # noqa: S603
+    loader = subprocess.Popen(target(), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)
     assert loader.stdin is not None  # noqa: S101  # nosec B101
-    # committed by our last word only: psql takes a source that breaks off for the end of its input, and `-1` would commit half
+    # committed by our last word only: psql takes a source that breaks off for the end of its input, and `-1` would
+    # commit half
     loader.stdin.write(b"BEGIN; SET session_replication_role = replica;\n")
     loader.stdin.write(f"TRUNCATE {', '.join(name for name, _ in tables)};\n".encode())
     for name, columns in tables:
         loader.stdin.write(f"COPY {name} ({columns}) FROM STDIN;\n".encode())
         loader.stdin.flush()
         query = f"COPY {name} ({columns}) TO STDOUT"
-        subprocess.run([*source, "-c", query], stdout=loader.stdin, check=True, cwd="/")  # noqa: S603
+        subprocess.run([*source, "-c", query], stdout=loader.stdin, check=True, cwd="/")
         loader.stdin.write(b"\\.\n")
     loader.stdin.write(b"\\o /dev/null\n")  # what setval answers is no news
     loader.stdin.write("\n".join(ask(SEQUENCES)).encode() + b"\nCOMMIT;\n")
@@ -112,7 +117,8 @@ def refuse_other_keys(rows: Sequence[str]) -> None:
             open_sealed(bytes.fromhex(sealed), column="credential.value", pk=UUID(pk), keys=value_of("FIELD_KEYS"))
         except (CannotOpen, ValueError) as error:
             raise CannotMove(
-                "The try-out's goods do not open with the FIELD_KEYS of /etc/autoorder/env: put those of its .env there first."
+                "The try-out's goods do not open with the FIELD_KEYS of /etc/autoorder/env: put those of its .env there"
+                " first."
             ) from error
 
 

@@ -27,7 +27,7 @@ TIMEOUT = 10.0  # seconds for one call
 ANSWER_BYTES = 100_000
 TRIES = 2
 PAUSE = 2.0  # seconds between two tries of one way
-WITHIN = 15.0  # seconds one way may take with all its tries: a server that only drips must not keep the next from being asked
+WITHIN = 15.0  # seconds one way may take with all its tries: a server that only drips must not keep the next waiting
 
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 
@@ -78,9 +78,9 @@ def tell(text: str, *, besides: tuple[str, ...] = (), within: float = 4 * WITHIN
 
 
 def first_that_works(ways: Sequence[tuple[str, Callable[[], object]]], *, within: float = WITHIN) -> str:
-    """Try each in order, twice, at most WITHIN seconds each and `within` together, of which the last has its share too; the
-    name of the one that worked, else empty. Never raises. A way given up may still work a moment later: people then hear twice.
-    """
+    """Try each in order, twice, at most WITHIN seconds each and `within` together, of which the last has its share too;
+    the name of the one that worked, else empty. Never raises. A way given up may still work a moment later: people then
+    hear twice."""
     until = time.monotonic() + within
     for turn, (name, way) in enumerate(ways):
         if _works(way, min(WITHIN, (until - time.monotonic()) / (len(ways) - turn))):
@@ -89,7 +89,7 @@ def first_that_works(ways: Sequence[tuple[str, Callable[[], object]]], *, within
 
 
 def _works(way: Callable[[], object], seconds: float) -> bool:
-    """Whether it worked in one of its tries. In a thread of its own, since no socket's timeout bounds a whole dialogue."""
+    """Whether one of its tries worked. In a thread of its own: no socket's timeout bounds a whole dialogue."""
     if seconds <= 0:
         return False
     worked = threading.Event()
@@ -110,7 +110,7 @@ def _works(way: Callable[[], object], seconds: float) -> bool:
 
 
 def token_works() -> bool | None:
-    """Whether Telegram takes a token that we would tell people with; None when there is none, or nobody could be asked."""
+    """Whether Telegram takes the token we would tell people with; None without one, or when nobody answers."""
     refused = None
     for token in tokens() if chats() else []:
         for base in bases():
@@ -125,8 +125,8 @@ def token_works() -> bool | None:
 
 
 def tell_by_bot(token: str, base: str, text: str) -> None:
-    """One message to each chat, by one address of the Bot API. Raises OSError when not one took it: a chat that blocks the bot
-    is its own matter."""
+    """One message to each chat, by one address of the Bot API. Raises OSError when not one took it: a chat that blocks
+    the bot is its own matter."""
     problem: OSError | None = None
     taken = False
     for chat in chats():
@@ -140,7 +140,9 @@ def tell_by_bot(token: str, base: str, text: str) -> None:
 
 
 def call_bot(base: str, token: str, method: str, params: Mapping[str, str]) -> dict[str, Any]:
-    """One call of the Bot API; its `result` when that is an object. Raises OSError, without the address, which holds the token."""
+    """One call of the Bot API; its `result` when that is an object. Raises OSError, without the address, which holds
+    the token.
+    """
     body = urlencode(params).encode()
     try:
         said = post(f"{base.rstrip('/')}/bot{token}/{method}", body, "application/x-www-form-urlencoded")
@@ -168,9 +170,8 @@ def _moved_to(said: bytes) -> str:
 def mail(mailbox: str, text: str) -> None:
     """One mail by `smtp+tls://user:password@host:587/?to=owner@example.com&from=shop@example.com`.
 
-    `smtp+tls` speaks STARTTLS, `smtps` (or `smtp+ssl`) TLS from the start, `smtp` neither: for a mail server on this host.
-    User and password are percent-encoded. Raises OSError or ValueError.
-    """
+    `smtp+tls` speaks STARTTLS, `smtps` (or `smtp+ssl`) TLS from the start, `smtp` neither: for a mail server on this
+    host. User and password are percent-encoded. Raises OSError or ValueError."""
     parts = urlsplit(mailbox)
     named = {name: values[0] for name, values in parse_qs(parts.query).items()}
     user, password = unquote(parts.username or ""), unquote(parts.password or "")

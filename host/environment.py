@@ -93,7 +93,9 @@ CHATS = ("OWNER_CHAT_IDS", "ADMIN_CHAT_IDS", "SELLER_CHAT_IDS")
 
 
 def wrong_setting() -> str:
-    """The first setting that the shop cannot start with, as one sentence that says what to write; empty when all can be read."""
+    """The first setting that the shop cannot start with, as one sentence that says what to write; empty when all can be
+    read.
+    """
     for found in (
         *map(_wrong_database, ("DATABASE_URL", "DATABASE_ADMIN_URL")),
         _wrong_zone(),
@@ -123,7 +125,10 @@ def _wrong_database(name: str) -> str:
     value = value_of(name)
     if not value:
         return ""
-    wanted = f"{name} must look like postgres://user:password@host:5432/database, or be empty (then the shop brings its own)."
+    wanted = (
+        f"{name} must look like postgres://user:password@host:5432/database, or be empty (then the shop brings its"
+        " own)."
+    )
     try:
         address = urlsplit(value)
         port = address.port or 5432

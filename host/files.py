@@ -12,7 +12,9 @@ def boot_id() -> str:
 
 
 def replace_file(path: Path, content: str | bytes, *, mode: int = 0o640) -> None:
-    """Put `content` at `path` in one step, its folder too: whoever reads finds the old or the new, whole. Raises OSError."""
+    """Put `content` at `path` in one step, its folder too: whoever reads finds the old or the new, whole. Raises
+    OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
     handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)

@@ -17,7 +17,9 @@ def folder() -> Path:
 
 
 def note(name: str) -> None:
-    """Write down that `name` did real work just now: a file's time, which a full disk keeps as well. Never raises OSError."""
+    """Write down that `name` did real work just now: a file's time, which a full disk keeps as well. Never raises
+    OSError.
+    """
     with suppress(OSError):
         folder().mkdir(parents=True, exist_ok=True)
         (folder() / name).touch()
@@ -35,7 +37,9 @@ def forget_leave(name: str) -> None:
 
 
 def left_lately(name: str, seconds: float) -> bool:
-    """Whether `name` left by intent within the last so many seconds. A note from the future is of a clock that was ahead."""
+    """Whether `name` left by intent within the last so many seconds. A note from the future is of a clock that was
+    ahead.
+    """
     ago = silence(f"{name}.left")
     return ago is not None and 0 <= ago < seconds
 

@@ -1,6 +1,7 @@
 """Run a program that dies with its parent: `python -m host.launch [--signal NAME] [--door] [--as NAME] PROGRAM …`.
 
-`--as NAME`: under this name, with a growing pause when it keeps dying young (host.start_delay).
+`--as NAME`: under this name, by which `watch` finds it (host.leaders), with a growing pause when it keeps dying young
+(host.start_delay).
 `--door`: with the socket that `up` holds (host.web_socket), handed over as systemd does it.
 
 Linux only (prctl(2), PR_SET_PDEATHSIG); elsewhere the program simply runs. Standard library only.
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 from host.environment import run_folder
+from host.leaders import note_leader
 from host.start_delay import wait_before_start
 
 PR_SET_PDEATHSIG = 1
@@ -32,7 +34,9 @@ def die_with_parent(sig: signal.Signals = signal.SIGKILL) -> None:
 
 
 def where_lives_are_counted() -> Path:
-    """Settings that cannot be read are told by the program itself; nobody may come back every tenth of a second because of them."""
+    """Settings that cannot be read are told by the program itself; nobody may come back every tenth of a second because
+    of them.
+    """
     try:
         return run_folder()
     except (OSError, ValueError):
@@ -63,7 +67,9 @@ def main(argv: list[str]) -> None:
     if wanted:
         argv = argv[1:]
     if argv[:1] == ["--as"]:
-        wait_before_start(argv[1], where_lives_are_counted())
+        folder = where_lives_are_counted()
+        wait_before_start(argv[1], folder)
+        note_leader(argv[1], folder)
         argv = argv[2:]
     os.execvp(argv[0], argv)  # noqa: S606  # nosec B606: the program is named by our own supervisor file
 

@@ -1,4 +1,6 @@
-"""Reading what strangers made, in a child with bounds: what it takes in memory and time is taken from it alone, one at a time."""
+"""Reading what strangers made, in a child with bounds: what it takes in memory and time is taken from it alone, one at
+a time.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +35,24 @@ def bound_me(*, memory: int, seconds: int) -> None:
 
 
 def run_child(module: str, *words: str, given: bytes, seconds: float = SECONDS) -> Ended:
-    """`python -m module words`, fed with bytes; one child of this host at a time. A child that takes too long is killed (-9)."""
+    """`python -m module words`, fed with bytes; one child of this host at a time. A child that takes too long is killed
+    (-9).
+    """
     folder = run_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "bounded_child.lock").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         try:
-            ended = subprocess.run(  # noqa: S603
-                [sys.executable, "-m", module, *words], input=given, capture_output=True, cwd=ROOT, timeout=seconds, check=False,
-                env={**KEPT, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, preexec_fn=die_with_parent,
-            )  # fmt: skip
+            ended = subprocess.run(
+                [sys.executable, "-m", module, *words],
+                input=given,
+                capture_output=True,
+                cwd=ROOT,
+                timeout=seconds,
+                check=False,
+                env={**KEPT, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+                preexec_fn=die_with_parent,
+            )
         except subprocess.TimeoutExpired:
             return Ended(-9, b"")
     return Ended(ended.returncode, ended.stdout)

@@ -40,7 +40,10 @@ class Observer:
         self.gone_since = now if self.gone_since is None else self.gone_since
         if not self.told and now - self.gone_since >= PATIENCE:
             self.told = True
-            return f"🔴 {self.address} tidak menjawab selama {now - self.gone_since:.0f} detik. Cek server dan jaringannya."
+            return (
+                f"🔴 {self.address} tidak menjawab selama {now - self.gone_since:.0f} detik. Cek server dan"
+                " jaringannya."
+            )
         return ""
 
 

@@ -211,7 +211,7 @@ def initialise(cluster: Cluster) -> None:
     if shutil.disk_usage(cluster.home).free < NEEDED_BYTES:
         raise CannotStart(f"The disk is full: the database needs {NEEDED_BYTES // 2**20} MB in {cluster.home}.")
     shutil.rmtree(cluster.data, ignore_errors=True)
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         [str(cluster.programs / "initdb"), "-D", str(cluster.data), "-U", ROLE, "-A", "trust", "-E", "UTF8",
          "--locale=C.UTF-8", "--data-checksums", *([] if flushes() else ["--no-sync"])],
         capture_output=True, text=True, cwd="/", check=False, preexec_fn=lambda: become(cluster.account),
@@ -241,7 +241,7 @@ def spawn_server(cluster: Cluster, *, durable: bool = True) -> subprocess.Popen[
         die_with_parent(signal.SIGINT)
 
     log = (cluster.home / "server.log").open("ab")
-    server = subprocess.Popen(  # noqa: S603
+    server = subprocess.Popen(
         server_command(cluster, durable=durable), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
         cwd="/", preexec_fn=prepare, start_new_session=True,
     )  # fmt: skip
@@ -264,7 +264,7 @@ def wait_ready(cluster: Cluster, alive: object = None, seconds: float = 60) -> N
 
 def answers(cluster: Cluster) -> bool:
     """Whether the server takes queries (it refuses connections while it recovers)."""
-    probe = subprocess.run(  # noqa: S603
+    probe = subprocess.run(
         [str(cluster.programs / "psql"), "-h", str(cluster.sockets), "-U", ROLE, "-d", "postgres", "-qAtc", "select 1"],
         capture_output=True, cwd="/", check=False,
     )  # fmt: skip
@@ -282,7 +282,7 @@ def ensure_database(cluster: Cluster, name: str = "autoorder") -> None:
 
 def _as_owner(cluster: Cluster, database: str, sql: str) -> str:
     """What psql answers to a statement of our own. Raises CalledProcessError."""
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         [str(cluster.programs / "psql"), "-h", str(cluster.sockets), "-U", ROLE, "-d", database, "-qAtc", sql],
         capture_output=True, text=True, cwd="/", check=True,
     )  # fmt: skip

@@ -13,10 +13,24 @@ from urllib.parse import quote, unquote, urlsplit
 
 # every setting whose value is secret, in whole or (addresses) in part
 SECRETS = (
-    "SECRET_KEY", "SECRET_KEY_FALLBACKS", "FIELD_KEYS", "LOOKUP_KEY", "AUDIT_KEY", "DATABASE_URL", "DATABASE_ADMIN_URL", "TELEGRAM_BOT_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET", "OWNER_BOT_TOKEN", "BACKUP_S3_KEY",
-    "BACKUP_S3_SECRET", "METRICS_TOKEN", "EMAIL_URL", "ALERT_WEBHOOK_URL", "HEARTBEAT_URL", "SENTRY_DSN",
-)  # fmt: skip
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "FIELD_KEYS",
+    "LOOKUP_KEY",
+    "AUDIT_KEY",
+    "DATABASE_URL",
+    "DATABASE_ADMIN_URL",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "OWNER_BOT_TOKEN",
+    "BACKUP_S3_KEY",
+    "BACKUP_S3_SECRET",
+    "METRICS_TOKEN",
+    "EMAIL_URL",
+    "ALERT_WEBHOOK_URL",
+    "HEARTBEAT_URL",
+    "SENTRY_DSN",
+)
 LEAST = 6  # letters; shorter ones would blank half the log
 TOKEN = re.compile(r"\b(\d{5,20}):[A-Za-z0-9_-]{20,}|(?<=/bot)\d+:[A-Za-z0-9_-]+")
 URL_PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")

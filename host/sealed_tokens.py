@@ -34,7 +34,9 @@ def read() -> dict[str, str]:
 
 
 def write(tokens: Mapping[str, str], *, keys: str) -> bool:
-    """Copy the tokens in force (name → token) when the copy says something else. True when it was written. Raises OSError."""
+    """Copy the tokens in force (name → token) when the copy says something else. True when it was written. Raises
+    OSError.
+    """
     if tokens == read():
         return False
     from host.crypto import seal

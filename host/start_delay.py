@@ -38,8 +38,8 @@ def short_lives(note: Path, now: float) -> int:
 
 
 def wait_before_start(name: str, folder: Path) -> None:
-    """Sleep as long as the last lives of `name` ask for, and note that it starts now. A full disk keeps nobody from starting, but
-    costs a second: nobody counts the lives then."""
+    """Sleep as long as the last lives of `name` ask for, and note that it starts now. A full disk keeps nobody from
+    starting, but costs a second: nobody counts the lives then."""
     note = folder / f"{name}.start"
     lives = short_lives(note, time.time())
     time.sleep(pause_before(lives))

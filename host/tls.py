@@ -1,4 +1,6 @@
-"""Whose certificates are believed by outgoing calls: SSL_CERT_FILE's, else certifi's. Standard library and certifi only."""
+"""Whose certificates are believed by outgoing calls: SSL_CERT_FILE's, else certifi's. Standard library and certifi
+only.
+"""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Shop:
         self.door = open_door(self.bind, self.port)
         stack.callback(os.close, self.door)
         shutil.rmtree(self.folder / "run" / "beats", ignore_errors=True)
-        for note in (self.folder / "run").glob("*.start"):
+        for note in (*(self.folder / "run").glob("*.start"), *(self.folder / "run").glob("*.leader")):
             note.unlink(missing_ok=True)  # who is started by hand waits for nothing (host/start_delay.py)
         self.socket = short_socket(self.folder)
         stack.callback(forget_socket, self.socket)
@@ -157,11 +157,16 @@ class Shop:
         return url
 
     def start_supervisor(self, env: dict[str, str]) -> None:
-        self.daemon = subprocess.Popen(  # noqa: S603
+        self.daemon = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(ROOT / "deploy" / "supervisord.conf")],
-            cwd=ROOT, env=env, start_new_session=True, preexec_fn=lambda: die_with_parent(signal.SIGKILL),
-            stdin=subprocess.DEVNULL, pass_fds=[self.door], umask=0o077,  # logs and the sandbox's files are nobody else's
-        )  # fmt: skip
+            cwd=ROOT,
+            env=env,
+            start_new_session=True,
+            preexec_fn=lambda: die_with_parent(signal.SIGKILL),
+            stdin=subprocess.DEVNULL,
+            pass_fds=[self.door],
+            umask=0o077,  # logs and the sandbox's files are nobody else's
+        )
         self.wait(lambda: bool(self.rpc("getState")), "the supervisor")
 
     def rpc(self, method: str, *args: Any) -> Any:
@@ -205,7 +210,7 @@ class Shop:
 
     def manage(self, *words: str, env: dict[str, str]) -> str:
         """What a command prints. Raises CannotStart without words: the command has said why."""
-        run = subprocess.run(  # noqa: S603
+        run = subprocess.run(
             [sys.executable, "manage.py", *words], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False,
             preexec_fn=lambda: die_with_parent(signal.SIGKILL),
         )  # fmt: skip

@@ -1,8 +1,8 @@
-"""The socket the web process listens on, held by what supervises it: `up` here, systemd on a server (autoorder-web.socket).
+"""The socket the web process listens on, held by what supervises it: `up` here, systemd on a server
+(autoorder-web.socket).
 
-Who calls while the web process dies and starts anew is not refused: the call waits in the socket until the next one takes it.
-Standard library only.
-"""
+Who calls while the web process dies and starts anew is not refused: the call waits in the socket until the next one
+takes it. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ BACKLOG = 512  # calls that wait; the kernel's own limit is 4096
 
 
 def open_door(bind: str, port: int) -> int:
-    """Listen; returns the open file, which a supervised process finds under the same number. Raises CannotStart when taken."""
+    """Listen; returns the open file, which a supervised process finds under the same number. Raises CannotStart when
+    taken.
+    """
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     with socket.socket(family) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -18,8 +18,8 @@ __all__ = ["Live", "Prepared", "descendants"]
 
 
 class Prepared(Live):
-    """One whose first start (initdb, migrations, demo catalogue) is behind it: it happens once a test run, and every shop
-    begins as a copy of what came of it."""
+    """One whose first start (initdb, migrations, demo catalogue) is behind it: it happens once a test run, and every
+    shop begins as a copy of what came of it."""
 
     def start(self, *, again: bool = False) -> Live:
         if not again:

@@ -79,7 +79,9 @@ def start_database() -> None:
 
 
 def make_schema_of(newer: Path, cluster: postgres.Cluster) -> None:
-    """The tests' databases with the tables of a newer checkout (`make upgrade-check`); pytest then runs with --reuse-db."""
+    """The tests' databases with the tables of a newer checkout (`make upgrade-check`); pytest then runs with
+    --reuse-db.
+    """
     for name in ("test_autoorder", *(f"test_autoorder_gw{n}" for n in range(WORKERS))):
         postgres.ensure_database(cluster, name)
         env = {**os.environ, "DATABASE_URL": cluster.url(name)}
@@ -92,7 +94,8 @@ def made(path: Path) -> Path:
 
 
 class Together(LoadScopeScheduling):
-    """Tests that share a running shop stay on one worker, so that it is started once; all others go where there is room.
+    """Tests that share a running shop stay on one worker, so that it is started once; all others go where there is
+    room.
 
     xdist 3.8's own `loadgroup` does nothing here: it renames tests by `_nodeid`, which pytest 9.2 does not read.
     """

@@ -28,8 +28,8 @@ class BoundedPaginator(Paginator):
 
 
 class BoundedList:
-    """A list whose cost does not grow with history. `exact_fields`: the only ways to search, each by an index of its own; a way over
-    other tables is asked for itself, since no index serves two tables at once."""
+    """A list whose cost does not grow with history. `exact_fields`: the only ways to search, each by an index of its
+    own; a way over other tables is asked for itself, since no index serves two tables at once."""
 
     list_per_page = 50
     show_full_result_count = False

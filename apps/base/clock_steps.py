@@ -1,7 +1,8 @@
-"""Steps of the database's clock: noticed by the monotonic clock, told, and followed, so that a step frees and delays nothing.
+"""Steps of the database's clock: noticed by the monotonic clock, told, and followed, so that a step frees and delays
+nothing.
 
-What was to happen in ten minutes still happens in ten minutes. Days (the end of a duration, a report) are left as they are.
-"""
+What was to happen in ten minutes still happens in ten minutes. Days (the end of a duration, a report) are left as they
+are."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ AGAIN = 60  # seconds in which all who run a clock see the same step
 
 # of several processes that see one step, the first follows it
 MINE = """
-INSERT INTO base_storedsetting (name, value) VALUES ('clock_step_followed_at', to_jsonb(extract(epoch FROM clock_timestamp())))
+INSERT INTO base_storedsetting (name, value)
+VALUES ('clock_step_followed_at', to_jsonb(extract(epoch FROM clock_timestamp())))
 ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value
 WHERE abs((base_storedsetting.value)::numeric - (EXCLUDED.value)::numeric) > %s
 RETURNING 1
@@ -35,7 +37,9 @@ RETURNING 1
 
 
 class ClockWatch:
-    """Fed once a second; says how far the database's clock has moved beside this machine's monotonic one since the last look."""
+    """Fed once a second; says how far the database's clock has moved beside this machine's monotonic one since the last
+    look.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)) -> None:
         self._monotonic = monotonic  # it counts on while the machine sleeps
@@ -60,7 +64,9 @@ def database_time() -> datetime:
 
 
 def follow(seconds: float) -> bool:
-    """Move everything that waits by the step, once for all processes, and tell people. False when another process has done it."""
+    """Move everything that waits by the step, once for all processes, and tell people. False when another process has
+    done it.
+    """
     by = timedelta(seconds=seconds)
     with transaction.atomic():
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""How every command of ours behaves: exit 0 done, 1 found something wrong, 2 used wrongly; errors in plain sentences."""
+"""How every command behaves: exit 0 done, 1 found something wrong, 2 used wrongly; errors are plain sentences."""
 
 from __future__ import annotations
 

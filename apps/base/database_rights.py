@@ -1,4 +1,6 @@
-"""After every migration the shop's own role gets its rights on new tables, and loses what would undo history (database_rights.sql)."""
+"""After every migration the shop's own role gets its rights on new tables, and loses what would undo history
+(database_rights.sql).
+"""
 
 from __future__ import annotations
 

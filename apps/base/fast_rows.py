@@ -20,9 +20,9 @@ RECONNECT = 0.3  # seconds before the third try; each later one waits as much lo
 
 
 def through_a_restart(job: Callable[[], Result], *, tries: int) -> Result:
-    """Do it, again at once on a fresh connection (a restart leaves every thread a dead one), then after growing moments while the
-    database restarts. For what may be done twice. Raises OperationalError or InterfaceError after the last try.
-    """
+    """Do it, again at once on a fresh connection (a restart leaves every thread a dead one), then after growing moments
+    while the database restarts. For what may be done twice. Raises OperationalError or InterfaceError after the last
+    try."""
     failed = 0
     while True:
         try:

@@ -44,8 +44,8 @@ class _OpenOnAccess(DeferredAttribute):
 
 
 class NameField(models.CharField):
-    """What people call something, kept as it looks: styled letters plain, single spaces, nothing invisible. Not blank, it must show
-    something."""
+    """What people call something, kept as it looks: styled letters plain, single spaces, nothing invisible. Not blank,
+    it must show something."""
 
     def deconstruct(self) -> Any:
         """For migrations it is any text column."""
@@ -121,7 +121,7 @@ DAMAGED = "(rusak, tidak terbaca)"
 
 
 def shown(row: models.Model, name: str) -> Any:
-    """An encrypted value for people to read, or DAMAGED: one bad row does not hide the others of a list or an export."""
+    """An encrypted value for people to read, or DAMAGED: one bad row hides no others of a list or an export."""
     try:
         return getattr(row, name)
     except CannotOpen:

@@ -35,8 +35,8 @@ BOUND = "2500ms"  # for each statement of a look, in the threads of `examine`
 
 @dataclass
 class ShopCheck(HealthCheck):
-    """One named check. `gates`: while it fails this host must not get traffic. `tells`: what the owner reads when it stays bad;
-    empty where something else tells (`watch`, or an incident of its own)."""
+    """One named check. `gates`: while it fails this host must not get traffic. `tells`: what the owner reads when it
+    stays bad; empty where something else tells (`watch`, or an incident of its own)."""
 
     name: str
     look: Callable[[], Figures | None] = field(repr=False)

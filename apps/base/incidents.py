@@ -1,10 +1,12 @@
-"""Incidents: the floor raises and ends them and knows when somebody must hear; a room above tells (settings.INCIDENT_TASK).
+"""Incidents: the floor raises and ends them and knows when somebody must hear; a room above tells
+(settings.INCIDENT_TASK).
 
-One incident: one alert, reminders after 15 and 60 min while nobody has taken it, one "resolved". Muted, its key is silent for
-hours, however often it comes and goes; what is still open then is told again. Who could not be reached is told again and again.
+One incident: one alert, reminders after 15 and 60 min while nobody has taken it, one "resolved". Muted, its key is
+silent for hours, however often it comes and goes; what is still open then is told again. Who could not be reached is
+told again and again.
 
-Telling may wait for a mail server that hangs, so that it has threads of its own in `runbot` and never takes a queue worker.
-"""
+Telling may wait for a mail server that hangs, so that it has threads of its own in `runbot` and never takes a queue
+worker."""
 
 from __future__ import annotations
 
@@ -45,8 +47,8 @@ UNHEARD_PAUSE, UNHEARD_MOST = (
 
 
 class Incident(Claimable):
-    """Something that needs a hand. One open row per key; repeats are counted, not told again. It has no bell: `run_alerts` looks
-    for itself."""
+    """Something that needs a hand. One open row per key; repeats are counted, not told again. It has no bell:
+    `run_alerts` looks for itself."""
 
     BELL: ClassVar[str] = ""
     DELAYS: ClassVar[tuple[int, ...]] = (1, 5, 30, 120, 600, 600, 600, 600)
@@ -112,15 +114,15 @@ def raise_incident(key: str, text: str, *, needs_hand: bool = True, **data: Any)
 
 
 def keep_incident(key: str, text: str, **data: Any) -> None:
-    """`raise_incident` for a state that is looked at again and again: while it is open nothing is written, and when somebody
-    closed it too early it is told anew."""
+    """`raise_incident` for a state that is looked at again and again: while it is open nothing is written, and when
+    somebody closed it too early it is told anew."""
     if not open_incidents().filter(key=key).exists():
         raise_incident(key, text, **data)
 
 
 def replace_incident(key: str, text: str, **data: Any) -> None:
-    """What is open under `key` has become worse: told anew, also when somebody has it in hand, with nobody hearing that the lesser
-    one was over. Muted stays muted."""
+    """What is open under `key` has become worse: told anew, also when somebody has it in hand, with nobody hearing that
+    the lesser one was over. Muted stays muted."""
     with transaction.atomic():
         lesser = open_incidents().filter(key=key)
         was_told = lesser.filter(told__gt=0).exists()
@@ -206,8 +208,8 @@ def _tend_in_thread(pk: str) -> None:
 
 
 def note_unheard(pk: Any, about: str) -> None:
-    """Somebody could not be reached: `about` names what and whom for settings.INCIDENT_AGAIN. Tried again after growing pauses, for
-    as long as it takes."""
+    """Somebody could not be reached: `about` names what and whom for settings.INCIDENT_AGAIN. Tried again after growing
+    pauses, for as long as it takes."""
     with transaction.atomic():
         incident = Incident.objects.select_for_update().filter(pk=pk).first()
         if incident is None:

@@ -1,6 +1,7 @@
 """The registry of invariants. A truth holds in every committed state; a freshness may be late.
 
-Each is asked about the rows from some key on (keys grow with time): the shop proves what is new every hour, the command all."""
+Each is asked about the rows from some key on (keys grow with time): the shop proves what is new every hour, the command
+all."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ MOST_AUDIT_ROWS = 200_000  # of the newest that an hourly proof computes
 
 @dataclass(frozen=True)
 class Invariant:
-    """One checked sentence: `broken(since)` yields what breaks it, as short ids, among rows made from the key `since` on."""
+    """One checked sentence: `broken(since)` yields what breaks it, as short ids, among rows made from the key `since`
+    on.
+    """
 
     name: str
     says: str

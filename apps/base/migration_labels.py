@@ -10,7 +10,9 @@ from pgtrigger.migrations import MigrationAutodetectorMixin
 
 
 class AutodetectorWithoutLabels(MigrationAutodetectorMixin, MigrationAutodetector):
-    """Compares and writes fields and models without `verbose_name`, `help_text` and `choices`; triggers as pgtrigger does."""
+    """Compares and writes fields and models without `verbose_name`, `help_text` and `choices`; triggers as pgtrigger
+    does.
+    """
 
     def __init__(self, from_state: ProjectState, to_state: ProjectState, *args: Any, **kwargs: Any) -> None:
         for state in (from_state, to_state):

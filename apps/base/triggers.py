@@ -7,7 +7,9 @@ from django.db import migrations
 
 
 def append_only() -> list[pgtrigger.Trigger]:
-    """No row is changed or deleted, and the table is not emptied. Beside these the shop's role has no right to (database_rights.sql)."""
+    """No row is changed or deleted, and the table is not emptied. Beside these the shop's role has no right to
+    (database_rights.sql).
+    """
     return [
         pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         pgtrigger.Trigger(
@@ -21,8 +23,8 @@ def append_only() -> list[pgtrigger.Trigger]:
 
 
 def guard(table: str, name: str, *, before: str, when: str, says: str) -> migrations.RunSQL:
-    """A trigger of our own for a table that the shop must update: `pgtrigger.ignore`, a setting of any session, does not leave it
-    out. `before`: UPDATE or DELETE. `when`: the condition, with OLD and NEW."""
+    """A trigger of our own for a table that the shop must update: `pgtrigger.ignore`, a setting of any session, does
+    not leave it out. `before`: UPDATE or DELETE. `when`: the condition, with OLD and NEW."""
     make = f"""
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{says}'; END $$;
 DROP TRIGGER IF EXISTS {name} ON {table};

@@ -1,7 +1,7 @@
 """`python -m apps.bot.picture_encoder`: a picture from standard input, re-encoded as JPEG on standard output.
 
-A process of its own with bounds, since a few kilobytes may unpack to gigabytes. Exit 3: too many pixels; 4: not a picture.
-"""
+A process of its own with bounds, since a few kilobytes may unpack to gigabytes. Exit 3: too many pixels; 4: not a
+picture."""
 
 from __future__ import annotations
 

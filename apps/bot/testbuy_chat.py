@@ -1,4 +1,5 @@
-"""The synthetic buyer (*pembeli uji*): an id that no person has, by which the shop buys from itself to see that it works.
+"""The synthetic buyer (*pembeli uji*): an id that no person has, by which the shop buys from itself to see that it
+works.
 
 What goes to it is answered by the sender in Telegram's place; nobody's list or report shows it.
 """

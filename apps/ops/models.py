@@ -36,7 +36,9 @@ class DrillReport(models.Model):
 
 
 class Routine(Claimable):
-    """Something the shop does by itself at its times (apps.ops.monitoring.routines). `memory`: what the next round must know."""
+    """Something the shop does by itself at its times (apps.ops.monitoring.routines). `memory`: what the next round must
+    know.
+    """
 
     BELL: ClassVar[str] = "apps.ops.monitoring.routines.run_routine"
     STEP: ClassVar[timedelta] = timedelta(seconds=20)

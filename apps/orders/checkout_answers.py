@@ -1,4 +1,5 @@
-"""What a question at checkout takes for an answer: plain kinds, never a pattern of somebody's own, since one can hang the shop.
+"""What a question at checkout takes for an answer: plain kinds, never a pattern of somebody's own, since one can hang
+the shop.
 
 In a seller's words: `bebas`, `angka`, `huruf`, each perhaps with a length (`angka 6-12`), `email`, `telepon`.
 """

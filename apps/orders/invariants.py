@@ -79,11 +79,13 @@ GROUP BY o.id, o.number HAVING SUM(l.amount) <> 0
 COMPARE = """
 SELECT o.number, p.received, l.confirmed, i.sent, l.delivered
 FROM orders_order o
-LEFT JOIN (SELECT order_id, SUM(received) AS received FROM orders_payment WHERE order_id >= %(since)s GROUP BY 1) p ON p.order_id = o.id
+LEFT JOIN (SELECT order_id, SUM(received) AS received FROM orders_payment
+  WHERE order_id >= %(since)s GROUP BY 1) p ON p.order_id = o.id
 LEFT JOIN (SELECT order_id, SUM(amount) FILTER (WHERE account = 'confirmed') AS confirmed,
                   SUM(amount) FILTER (WHERE account = 'delivered') AS delivered
            FROM orders_ledgerentry WHERE order_id >= %(since)s GROUP BY 1) l ON l.order_id = o.id
-LEFT JOIN (SELECT order_id, SUM(price * quantity) AS sent FROM orders_orderline WHERE order_id >= %(since)s AND state = 'sent' GROUP BY 1) i
+LEFT JOIN (SELECT order_id, SUM(price * quantity) AS sent FROM orders_orderline
+  WHERE order_id >= %(since)s AND state = 'sent' GROUP BY 1) i
        ON i.order_id = o.id
 WHERE o.id >= %(since)s
   AND (COALESCE(p.received, 0) <> COALESCE(l.confirmed, 0) OR COALESCE(i.sent, 0) <> COALESCE(l.delivered, 0))

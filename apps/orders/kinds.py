@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class ProductKind:
-    """What is so unless a kind says otherwise. `word` is what the database and files hold, `label` what the dashboard shows."""
+    """What is so unless a kind says otherwise. `word` is what the database and files hold, `label` what the dashboard
+    shows.
+    """
 
     word = ""
     label = ""
@@ -14,7 +16,9 @@ class ProductKind:
     by_hand = False  # a seller makes it after payment, by a promised time
 
     def needs_seats(self, content_limit: int | None) -> bool:
-        """Whether what is sold is counted in seats. `content_limit`: how often one content may be sold, if that is limited."""
+        """Whether what is sold is counted in seats. `content_limit`: how often one content may be sold, if that is
+        limited.
+        """
         return self.counted
 
 

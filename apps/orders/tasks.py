@@ -129,7 +129,9 @@ def _open_invoice(row: Payment) -> datetime | timedelta | None:
 
 
 def _invoice_failed(row: Payment, error: GatewayError, lane: str) -> datetime | timedelta | None:
-    """Asked to slow down, we do. Any other failure ends the order at once: its seats are free, and the buyer is not charged."""
+    """Asked to slow down, we do. Any other failure ends the order at once: its seats are free, and the buyer is not
+    charged.
+    """
     if isinstance(error, Unreadable):
         keep_incident(f"strange.{row.gateway}.invoice", "strange_answer", number=row.reference, what=error.message)
     rate_and_breaker.call_failed(row.gateway, lane, error)

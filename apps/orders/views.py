@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 @csrf_exempt
 @require_POST
 def payment_webhook(request: HttpRequest, gateway: str) -> HttpResponse:
-    """200 stored or known, however odd; 401 bad secret; 400; 404 no such gateway; 413; 503 could not store (they come again)."""
+    """200 stored or known, however odd; 401 bad secret; 400; 404 no such gateway; 413; 503 could not store (they come
+    again).
+    """
     raw = read_body(request)
     if raw is None:
         return HttpResponse(status=413)

@@ -36,7 +36,9 @@ def finish_order(number: str, actor: str) -> int:
 
 
 def leave_units(code: str, units: int, actor: str) -> int:
-    """So much stock is free of a product's first variant: more is added, what is too much withdrawn. Returns units free."""
+    """So much stock is free of a product's first variant: more is added, what is too much withdrawn. Returns units
+    free.
+    """
     variant = Variant.objects.select_related("product").filter(product__code=code).order_by("position").first()
     if variant is None:
         return 0

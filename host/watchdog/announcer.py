@@ -72,7 +72,7 @@ class Herald:
             self._more[name] = self._more.get(name, 0) + 1
 
     def recall(self, now: float) -> None:
-        """After a death of our own: what was told lately is only counted from here on, and what nobody heard is told."""
+        """After a restart of ours: count deaths that were announced lately, announce the rest."""
         told, unheard = set(), set()
         for row in self.diary.last(QUIET):
             if row.get("action") == "told":

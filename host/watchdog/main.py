@@ -11,39 +11,37 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 from host import alert_channels
 from host.environment import value_of
 from host.heartbeats import folder, forget_leave, left_lately, note, notify, silence
 from host.launch import die_with_parent
+from host.leaders import leader_of
 from host.local_http import web_answers
 from host.watchdog.announcer import Diary, Herald
-from host.watchdog.processes import Absences, Roll, Steadiness, processes
+from host.watchdog.processes import Absences, Roll, Steadiness
 from host.watchdog.units import Services
 
-HUNG = 30.0  # seconds without a sign of life
-YOUNG = 20.0  # seconds a process may take to give its first sign
+HUNG = 30.0  # seconds without a sign of life; a process may take as long to give its first
 LOOK = 2.0
 LEFT = 30.0  # seconds: who said so within them ends by intent
 PING = 60.0  # seconds between two pings of HEARTBEAT_URL
-LED = {"web": "gunicorn", "worker": "runcluster", "bot": "runbot"}  # process → word on its leader's command line
+LED = ("web", "worker", "bot")
 ASK = 5.0  # seconds between two questions to the web process, which gives no sign of life by itself
 BEATING = ("worker", "bot")  # give signs of life by themselves
 
 
-def look(diary: Diary, home: str) -> list[int]:
+def look(diary: Diary) -> list[int]:
     """One round: kill the group of every process that hangs; returns the ids killed."""
     killed = []
-    for name, word in LED.items():
-        quiet = silence(name)
-        for pid, age in processes(word, home):
-            if age < YOUNG or (quiet is not None and quiet < HUNG) or age < HUNG:
-                continue
-            diary.write(action="killed_hung", process=name, pid=pid, silent=quiet)
-            print(f"{name} gave no sign for {quiet} s: ended, its supervisor starts it anew", flush=True)
-            os.killpg(pid, signal.SIGKILL)
-            killed.append(pid)
+    for name in LED:
+        quiet, leader = silence(name), leader_of(name)
+        if leader is None or leader[1] < HUNG or (quiet is not None and quiet < HUNG):
+            continue
+        diary.write(action="killed_hung", process=name, pid=leader[0], silent=quiet)
+        print(f"{name} gave no sign for {quiet} s: ended, its supervisor starts it anew", flush=True)
+        os.killpg(leader[0], signal.SIGKILL)
+        killed.append(leader[0])
     return killed
 
 
@@ -81,7 +79,7 @@ def main() -> int:
         herald.recall(time.monotonic())
         herald.died("watch", time.monotonic())
     diary.write(action="started", pid=os.getpid())
-    home, services, steadiness = str(Path.cwd()), Services(), Steadiness()
+    services, steadiness = Services(), Steadiness()
     if address := value_of("HEARTBEAT_URL"):
         threading.Thread(target=keep_pinging, args=(address, diary), name="switch", daemon=True).start()
     note("web")  # an old answer, from before we were away, is no reason to end it
@@ -89,8 +87,8 @@ def main() -> int:
     while True:
         notify("READY=1\nWATCHDOG=1")
         if steadiness.see(time.time(), time.monotonic()):
-            look(diary, home)
-        running = {name: {pid for pid, _ in processes(word, home)} for name, word in LED.items()} | services.marks()
+            look(diary)
+        running = {name: {leader[0]} for name in LED if (leader := leader_of(name))} | services.marks()
         for name in roll.deaths(running, services.counted):
             if left_lately(name, LEFT):
                 forget_leave(name)

@@ -1,9 +1,8 @@
-"""Who is there: processes of this shop, whose leader is gone, who left by intent, and whether time went on as usual."""
+"""Whose leader is gone, who left by intent, and whether time went on as usual."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,33 +14,10 @@ SETTLE = 20.0  # seconds after a leap in which nobody counts as silent
 ABSENT = 60.0  # seconds after which somebody must have followed
 
 
-def processes(word: str, home: str, parent: int | None = None) -> list[tuple[int, float]]:
-    """Process ids and ages (seconds) of `manage.py WORD` of this shop, leaders of their group only.
-
-    A shop's own are those started from its checkout by whoever started us (`parent`): two shops may share a checkout,
-    and a watch that ends another shop's healthy worker, because its own is silent, is worse than none.
-    """
-    parent = os.getppid() if parent is None else parent
-    found = []
-    uptime = float(Path("/proc/uptime").read_text().split()[0])
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            line = (entry / "cmdline").read_bytes().split(b"\0")
-            if word.encode() not in line or str((entry / "cwd").readlink()) != home:
-                continue
-            stat = (entry / "stat").read_text().rpartition(")")[2].split()
-            started = float(stat[19]) / os.sysconf("SC_CLK_TCK")
-            if int(stat[1]) == parent and os.getpgid(int(entry.name)) == int(entry.name):
-                found.append((int(entry.name), uptime - started))
-        except (OSError, ValueError):
-            continue
-    return found
-
-
 class Roll:
-    """Who leads each process: says whose leader is gone since the last look, be it the look of a `watch` that died itself."""
+    """Who leads each process: says whose leader is gone since the last look, be it the look of a `watch` that died
+    itself.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -55,7 +31,9 @@ class Roll:
         self.died_before = bool(self.known)  # who ends in order forgets it
 
     def deaths(self, now: Mapping[str, set[int]], counted: Collection[str] = ()) -> list[str]:
-        """`counted`: names whose mark is a count, where only a higher one is a death: systemd forgets it at a start by hand."""
+        """`counted`: names whose mark is a count, where only a higher one is a death: systemd forgets it at a start by
+        hand.
+        """
         gone = {name: pid for name, pid in self.known.items() if pid not in now.get(name, set())}
         died = [name for name, pid in gone.items() if name not in counted or pid < max(now.get(name, {pid}))]
         known = {name: max(pids) for name, pids in now.items() if pids}

@@ -1,8 +1,7 @@
 """Services that others start for us, PostgreSQL and nginx: a mark of each, which changes when it died and came again.
 
-For `watch`: no database, no Django. An end by intent, such as Debian's own update of PostgreSQL, leaves systemd's count as it is
-or begins it anew.
-"""
+For `watch`: no database, no Django. An end by intent, such as Debian's own update of PostgreSQL, leaves systemd's count
+as it is or begins it anew."""
 
 from __future__ import annotations
 
@@ -61,7 +60,7 @@ def restarts() -> dict[str, set[int]]:
     """How often systemd started each service again because it had died; empty when it does not say."""
     words = ["systemctl", "show", "-p", "Id", "-p", "NRestarts", *(f"{name}*" for name in UNITS)]
     try:
-        said = subprocess.run(words, capture_output=True, text=True, timeout=ASK, check=False).stdout  # noqa: S603
+        said = subprocess.run(words, capture_output=True, text=True, timeout=ASK, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return {}
     found: dict[str, set[int]] = {}

@@ -1,4 +1,6 @@
-"""Drills in small, with planted faults: every measure is seen red, and by nothing else. The full counts are `make drill`."""
+"""Drills in small, with planted faults: every measure is seen red, and by nothing else. The full counts are `make
+drill`.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,10 @@ def test_switches_under_load(shop: Live) -> None:
             writer.join()
     total = sum(said.values())
     assert total > 40
-    kept = f"SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL) FROM bot_inboundupdate WHERE update_id < {FIRST_UPDATE}"
+    kept = (
+        "SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL) FROM bot_inboundupdate"
+        f" WHERE update_id < {FIRST_UPDATE}"
+    )
     shop.wait(lambda: shop.sql(kept) == [(total, total, total)], "every update stored once and handled", 60)
     out_of_order = """
         SELECT count(*) FROM bot_inboundupdate a JOIN bot_inboundupdate b ON a.chat_id = b.chat_id

@@ -27,8 +27,19 @@ ORDERS = 200 if os.environ.get("CAMPAIGN") else 16
 SIDE_BY_SIDE = 4
 PATIENT = 15.0  # seconds until a buyer who was told to come back does; whoever presses on is told to slow down
 VICTIMS = [
-    "web", "web/0", "worker", "worker/0", "worker/1", "worker/2", "worker/5", "worker/6", "bot", "watch", "sandbox", "postgres",
-]  # fmt: skip
+    "web",
+    "web/0",
+    "worker",
+    "worker/0",
+    "worker/1",
+    "worker/2",
+    "worker/5",
+    "worker/6",
+    "bot",
+    "watch",
+    "sandbox",
+    "postgres",
+]
 
 
 @pytest.fixture(scope="module")

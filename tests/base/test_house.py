@@ -127,13 +127,20 @@ def test_another_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_sandbox_is_nowhere_without_sandbox_mode() -> None:
     """A shop with a token has neither the pages nor the app."""
     code = (
-        "import django; django.setup(); from django.conf import settings; from django.urls import resolve, Resolver404\n"
-        "assert not settings.SANDBOX and 'apps.sandbox' not in ''.join(settings.INSTALLED_APPS)\n"
-        "try: resolve('/sandbox/')\nexcept Resolver404: print('closed')"
+        "import django; django.setup(); from django.conf import settings; from django.urls import resolve,"
+        " Resolver404\nassert not settings.SANDBOX and 'apps.sandbox' not in ''.join(settings.INSTALLED_APPS)\ntry:"
+        " resolve('/sandbox/')\nexcept Resolver404: print('closed')"
     )
-    env = {"PATH": "/usr/bin", "DJANGO_SETTINGS_MODULE": "autoorder.settings", "TELEGRAM_BOT_TOKEN": "1:x", "SECRET_KEY": "x",
-           "FIELD_KEYS": settings.FIELD_KEYS, "LOOKUP_KEY": settings.LOOKUP_KEY, "AUDIT_KEY": settings.AUDIT_KEY,
-           "AUTOORDER_ENV_FILE": "/nonexistent"}  # fmt: skip
+    env = {
+        "PATH": "/usr/bin",
+        "DJANGO_SETTINGS_MODULE": "autoorder.settings",
+        "TELEGRAM_BOT_TOKEN": "1:x",
+        "SECRET_KEY": "x",
+        "FIELD_KEYS": settings.FIELD_KEYS,
+        "LOOKUP_KEY": settings.LOOKUP_KEY,
+        "AUDIT_KEY": settings.AUDIT_KEY,
+        "AUTOORDER_ENV_FILE": "/nonexistent",
+    }
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert run.stdout.strip() == "closed", run.stderr
 

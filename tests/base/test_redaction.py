@@ -34,12 +34,33 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SPELLINGS = [
-    SECRET, quote(SECRET, safe=""), base64.b64encode(SECRET.encode()).decode(), f"X-Secret: {SECRET}", f"https://x/{quote(SECRET, safe='')}?a=1",
-    TOKEN, f"https://api.telegram.org/bot{TOKEN}/sendMessage", f"https://api.telegram.org/file/bot{TOKEN}/x.jpg", "p%40ssw0rd", "p@ssw0rd",
-    "postgres://autoorder:hunter22@db/x", "/T000/very-secret-path", "abcdef0123456789", "c2VjcmV0LWtleS10d28=",
-]  # fmt: skip
-HIDDEN = (SECRET, quote(SECRET, safe=""), TOKEN, "p%40ssw0rd", "p@ssw0rd", "hunter22", "very-secret-path", "abcdef0123456789", "c2VjcmV0LWtleS10d28",
-          base64.b64encode(SECRET.encode()).decode().rstrip("="))  # fmt: skip
+    SECRET,
+    quote(SECRET, safe=""),
+    base64.b64encode(SECRET.encode()).decode(),
+    f"X-Secret: {SECRET}",
+    f"https://x/{quote(SECRET, safe='')}?a=1",
+    TOKEN,
+    f"https://api.telegram.org/bot{TOKEN}/sendMessage",
+    f"https://api.telegram.org/file/bot{TOKEN}/x.jpg",
+    "p%40ssw0rd",
+    "p@ssw0rd",
+    "postgres://autoorder:hunter22@db/x",
+    "/T000/very-secret-path",
+    "abcdef0123456789",
+    "c2VjcmV0LWtleS10d28=",
+]
+HIDDEN = (
+    SECRET,
+    quote(SECRET, safe=""),
+    TOKEN,
+    "p%40ssw0rd",
+    "p@ssw0rd",
+    "hunter22",
+    "very-secret-path",
+    "abcdef0123456789",
+    "c2VjcmV0LWtleS10d28",
+    base64.b64encode(SECRET.encode()).decode().rstrip("="),
+)
 
 
 def is_clean(text: str) -> bool:
@@ -78,9 +99,13 @@ def test_sentry_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = Captured()
     with sentry_sdk.isolation_scope() as scope:
         client = sentry_sdk.Client(
-            dsn="https://key@127.0.0.1/1", transport=transport, before_send=redact_report, before_breadcrumb=redact_report,
-            include_local_variables=True, default_integrations=False,
-        )  # fmt: skip
+            dsn="https://key@127.0.0.1/1",
+            transport=transport,
+            before_send=redact_report,
+            before_breadcrumb=redact_report,
+            include_local_variables=True,
+            default_integrations=False,
+        )
         scope.set_client(client)
         sentry_sdk.add_breadcrumb(
             category="http", message=f"POST /bot{TOKEN}/x", data={"url": f"https://x/bot{TOKEN}", "X-Secret": SECRET}

@@ -20,7 +20,10 @@ from apps.bot.outbound import outbox
 from apps.orders.models import Seat, Variant
 from tests.driver import Buyer, Shop
 
-IGNORE = "SET LOCAL pgtrigger.ignore = '{base_auditrow:append_only,orders_ledgerentry:append_only,orders_seat:plain_stays_sold}'"
+IGNORE = (
+    "SET LOCAL pgtrigger.ignore ="
+    " '{base_auditrow:append_only,orders_ledgerentry:append_only,orders_seat:plain_stays_sold}'"
+)
 
 
 @pytest.fixture
@@ -39,13 +42,26 @@ def as_shop(shop: Shop, sari: Buyer, spotify: Variant) -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     "sql",
-    ["UPDATE base_auditrow SET actor = 'x'", "DELETE FROM base_auditrow", "TRUNCATE base_auditrow", "UPDATE orders_ledgerentry SET amount = 1",
-     "DELETE FROM orders_ledgerentry", "TRUNCATE orders_ledgerentry CASCADE", "DELETE FROM ops_drillreport", "DELETE FROM orders_seat",
-     "UPDATE orders_seat SET state = 'available', line_id = NULL WHERE state = 'sold'", "UPDATE orders_seat SET is_shared = true",
-     "UPDATE orders_seat SET state = 'quarantined' WHERE state = 'sold'", "ALTER TABLE orders_seat DISABLE TRIGGER ALL",
-     "SET session_replication_role = replica", "DROP TABLE base_auditrow", "CREATE TABLE public.mine (x int)",
-     "ALTER TABLE base_auditrow OWNER TO autoorder_shop", "DROP TRIGGER plain_stays_sold ON orders_seat"],
-)  # fmt: skip
+    [
+        "UPDATE base_auditrow SET actor = 'x'",
+        "DELETE FROM base_auditrow",
+        "TRUNCATE base_auditrow",
+        "UPDATE orders_ledgerentry SET amount = 1",
+        "DELETE FROM orders_ledgerentry",
+        "TRUNCATE orders_ledgerentry CASCADE",
+        "DELETE FROM ops_drillreport",
+        "DELETE FROM orders_seat",
+        "UPDATE orders_seat SET state = 'available', line_id = NULL WHERE state = 'sold'",
+        "UPDATE orders_seat SET is_shared = true",
+        "UPDATE orders_seat SET state = 'quarantined' WHERE state = 'sold'",
+        "ALTER TABLE orders_seat DISABLE TRIGGER ALL",
+        "SET session_replication_role = replica",
+        "DROP TABLE base_auditrow",
+        "CREATE TABLE public.mine (x int)",
+        "ALTER TABLE base_auditrow OWNER TO autoorder_shop",
+        "DROP TRIGGER plain_stays_sold ON orders_seat",
+    ],
+)
 def test_the_shops_role_cannot(as_shop: Any, sql: str) -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
         as_shop.execute(sql)

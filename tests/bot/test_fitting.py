@@ -1,4 +1,4 @@
-"""Every screen fits Telegram, measured as Telegram does; what it refuses all the same has a plainer form that stands."""
+"""Every screen fits Telegram, measured as Telegram does; what it refuses all the same gets a plainer form."""
 
 from __future__ import annotations
 
@@ -214,16 +214,27 @@ class TestRefused:
 @pytest.mark.parametrize(
     ("said", "verdict"),
     [
-        ("message is not modified: specified", Verdict.DONE), ("MESSAGE_NOT_MODIFIED", Verdict.DONE),
+        ("message is not modified: specified", Verdict.DONE),
+        ("MESSAGE_NOT_MODIFIED", Verdict.DONE),
         ("query is too old and response timeout expired or query ID is invalid", Verdict.DONE),
-        ("QUERY_ID_INVALID", Verdict.DONE), ("MESSAGE_ID_INVALID", Verdict.ANEW), ("message to edit not found", Verdict.ANEW),
-        ("message can't be edited", Verdict.ANEW), ("MEDIA_CAPTION_TOO_LONG", Verdict.PLAINER), ("MESSAGE_TOO_LONG", Verdict.PLAINER),
-        ("MESSAGE_EMPTY", Verdict.PLAINER), ("message text is empty", Verdict.PLAINER), ("REPLY_MARKUP_TOO_LONG", Verdict.PLAINER),
-        ("can't parse entities: x", Verdict.PLAINER), ("PHOTO_INVALID_DIMENSIONS", Verdict.PLAINER),
-        ("wrong file identifier/HTTP URL specified", Verdict.PLAINER), ("SOMETHING_NEW", Verdict.PLAINER),
-        ("USER_IS_BLOCKED", Verdict.BLOCKED), ("INPUT_USER_DEACTIVATED", Verdict.BLOCKED), ("chat not found", Verdict.REFUSED),
+        ("QUERY_ID_INVALID", Verdict.DONE),
+        ("MESSAGE_ID_INVALID", Verdict.ANEW),
+        ("message to edit not found", Verdict.ANEW),
+        ("message can't be edited", Verdict.ANEW),
+        ("MEDIA_CAPTION_TOO_LONG", Verdict.PLAINER),
+        ("MESSAGE_TOO_LONG", Verdict.PLAINER),
+        ("MESSAGE_EMPTY", Verdict.PLAINER),
+        ("message text is empty", Verdict.PLAINER),
+        ("REPLY_MARKUP_TOO_LONG", Verdict.PLAINER),
+        ("can't parse entities: x", Verdict.PLAINER),
+        ("PHOTO_INVALID_DIMENSIONS", Verdict.PLAINER),
+        ("wrong file identifier/HTTP URL specified", Verdict.PLAINER),
+        ("SOMETHING_NEW", Verdict.PLAINER),
+        ("USER_IS_BLOCKED", Verdict.BLOCKED),
+        ("INPUT_USER_DEACTIVATED", Verdict.BLOCKED),
+        ("chat not found", Verdict.REFUSED),
     ],
-)  # fmt: skip
+)
 def test_refusals_are_sorted_in_both_spellings(said: str, verdict: Verdict) -> None:
     assert judge(BadRequest(said)).verdict is verdict
     assert judge(Forbidden("bot was blocked by the user")).verdict is Verdict.BLOCKED

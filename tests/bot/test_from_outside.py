@@ -261,9 +261,14 @@ class TestWhoSomebodyIs:
 class TestWhatNobodySaid:
     @pytest.mark.parametrize(
         "service",
-        [{"message_auto_delete_timer_changed": {"message_auto_delete_time": 86400}}, {"pinned_message": {"message_id": 1}},
-         {"chat_background_set": {"type": {}}}, {"write_access_allowed": {}}, {"something_new": {"x": 1}}],
-    )  # fmt: skip
+        [
+            {"message_auto_delete_timer_changed": {"message_auto_delete_time": 86400}},
+            {"pinned_message": {"message_id": 1}},
+            {"chat_background_set": {"type": {}}},
+            {"write_access_allowed": {}},
+            {"something_new": {"x": 1}},
+        ],
+    )
     def test_it_gets_no_answer_and_is_none(self, shop: Shop, sari: Buyer, service: dict[str, Any]) -> None:
         sari.says("/start").presses("Cari")
         before, session = len(sari.heard), ChatSession.objects.get().state

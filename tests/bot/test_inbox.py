@@ -126,9 +126,16 @@ def test_an_old_button_brings_the_menu(shop: Shop, sari: Buyer) -> None:
 def test_a_blocked_bot_is_noted_and_forgiven(shop: Shop, sari: Buyer) -> None:
     sari.says("/start")
     member = {"user": {"id": 1, "is_bot": True, "first_name": "b"}, "status": "kicked", "until_date": 0}
-    body = {"update_id": 99, "my_chat_member": {"chat": {"id": 701, "type": "private"}, "date": 1,
-            "from": {"id": 701, "is_bot": False, "first_name": "Sari"}, "old_chat_member": {**member, "status": "member"},
-            "new_chat_member": member}}  # fmt: skip
+    body = {
+        "update_id": 99,
+        "my_chat_member": {
+            "chat": {"id": 701, "type": "private"},
+            "date": 1,
+            "from": {"id": 701, "is_bot": False, "first_name": "Sari"},
+            "old_chat_member": {**member, "status": "member"},
+            "new_chat_member": member,
+        },
+    }
     assert shop.post_update(body).status_code == 200
     assert Chat.objects.get().blocked_at is not None
     sari.says("/start")

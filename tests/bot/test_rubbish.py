@@ -1,4 +1,6 @@
-"""Anything at all, by webhook and by polling, from Telegram and from the gateway, beside people who buy: nobody waits, nothing breaks."""
+"""Anything at all, by webhook and by polling, from Telegram and from the gateway, beside people who buy: nobody waits,
+nothing breaks.
+"""
 
 from __future__ import annotations
 
@@ -122,8 +124,11 @@ numbers = itertools.count(10_000)
 def bring(shop: Shop, way: str, body: Any) -> None:
     if way == "gateway":
         answer = shop.http.post(
-            "/payments/pakasir/webhook/", json.dumps(body), content_type="application/json", headers={"X-Secret": "sandbox-webhook-secret"}
-        )  # fmt: skip
+            "/payments/pakasir/webhook/",
+            json.dumps(body),
+            content_type="application/json",
+            headers={"X-Secret": "sandbox-webhook-secret"},
+        )
         assert answer.status_code in (200, 400), (answer.status_code, body)
         return
     number = next(numbers)

@@ -83,13 +83,21 @@ def test_replies_die_when_nobody_waits_any_more(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("kind", "verdict", "state"),
     [
-        (Kind.GOODS, Verdict.UNKNOWN, "queued"), (Kind.INVOICE, Verdict.UNKNOWN, "queued"), (Kind.SNK, Verdict.UNKNOWN, "queued"),
-        (Kind.BROADCAST, Verdict.UNKNOWN, "unknown"), (Kind.GOODS, Verdict.NOT_SENT, "queued"),
-        (Kind.BROADCAST, Verdict.NOT_SENT, "queued"), (Kind.GOODS, Verdict.BLOCKED, "failed"),
-        (Kind.GOODS, Verdict.REFUSED, "failed"), (Kind.GOODS, Verdict.PLAINER, "queued"), (Kind.NOTICE, Verdict.PLAINER, "queued"),
-        (Kind.REPLY, Verdict.DONE, "sent"), (Kind.GOODS, Verdict.REVOKED, "queued"), (Kind.GOODS, Verdict.PARK, "queued"),
+        (Kind.GOODS, Verdict.UNKNOWN, "queued"),
+        (Kind.INVOICE, Verdict.UNKNOWN, "queued"),
+        (Kind.SNK, Verdict.UNKNOWN, "queued"),
+        (Kind.BROADCAST, Verdict.UNKNOWN, "unknown"),
+        (Kind.GOODS, Verdict.NOT_SENT, "queued"),
+        (Kind.BROADCAST, Verdict.NOT_SENT, "queued"),
+        (Kind.GOODS, Verdict.BLOCKED, "failed"),
+        (Kind.GOODS, Verdict.REFUSED, "failed"),
+        (Kind.GOODS, Verdict.PLAINER, "queued"),
+        (Kind.NOTICE, Verdict.PLAINER, "queued"),
+        (Kind.REPLY, Verdict.DONE, "sent"),
+        (Kind.GOODS, Verdict.REVOKED, "queued"),
+        (Kind.GOODS, Verdict.PARK, "queued"),
     ],
-)  # fmt: skip
+)
 def test_each_outcome_has_its_end(shop: Shop, kind: str, verdict: Verdict, state: str) -> None:
     outbox.send_text(chat(shop, 1), "x", kind=kind)
     message = finish(shop, claim(shop)[0], verdict, retry_after=5)

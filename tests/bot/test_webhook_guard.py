@@ -1,4 +1,6 @@
-"""What the leader finds once a minute: a webhook that somebody else set, a token that is dead, an address Telegram still keeps."""
+"""What the leader finds once a minute: a webhook that somebody else set, a token that is dead, an address Telegram
+still keeps.
+"""
 
 from __future__ import annotations
 

@@ -48,12 +48,23 @@ def rows_of(live: Live) -> str:
     """What the shop knows at this moment, for whoever reads a failure."""
     asked = {
         "now": "SELECT now(), shop_now()",
-        "orders": "SELECT number, state, created_at, expires_at, next_at, attempts, last_error FROM orders_order ORDER BY id DESC LIMIT 3",
-        "payments": "SELECT reference, state, shown_at, next_at, attempts, last_error FROM orders_payment ORDER BY id DESC LIMIT 3",
-        "outbox": "SELECT kind, state, method, about, queued_at, next_at, attempts, unknowns, last_error FROM bot_outboundmessage ORDER BY id DESC LIMIT 8",
-        "inbox": "SELECT outcome, stored_at, next_at, attempts, last_error FROM bot_inboundupdate ORDER BY id DESC LIMIT 3",
+        "orders": (
+            "SELECT number, state, created_at, expires_at, next_at, attempts, last_error FROM orders_order ORDER BY id"
+            " DESC LIMIT 3"
+        ),
+        "payments": (
+            "SELECT reference, state, shown_at, next_at, attempts, last_error FROM orders_payment ORDER BY id DESC"
+            " LIMIT 3"
+        ),
+        "outbox": (
+            "SELECT kind, state, method, about, queued_at, next_at, attempts, unknowns, last_error FROM"
+            " bot_outboundmessage ORDER BY id DESC LIMIT 8"
+        ),
+        "inbox": (
+            "SELECT outcome, stored_at, next_at, attempts, last_error FROM bot_inboundupdate ORDER BY id DESC LIMIT 3"
+        ),
         "incidents": "SELECT key, state, times FROM base_incident ORDER BY id DESC LIMIT 5",
-    }  # fmt: skip
+    }
     return "\n".join(f"{what}: {live.sql(query)}" for what, query in asked.items())
 
 

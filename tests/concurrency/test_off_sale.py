@@ -155,9 +155,15 @@ def buy(order: Order) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["state = 'available', line_id = NULL", "state = 'quarantined'", "state = 'withdrawn', line_id = NULL", "sold_at = NULL",
-     "is_shared = true", "state = 'available', line_id = NULL, sold_at = NULL, is_shared = true"],
-)  # fmt: skip
+    [
+        "state = 'available', line_id = NULL",
+        "state = 'quarantined'",
+        "state = 'withdrawn', line_id = NULL",
+        "sold_at = NULL",
+        "is_shared = true",
+        "state = 'available', line_id = NULL, sold_at = NULL, is_shared = true",
+    ],
+)
 def test_a_plain_unit_once_sold_stays_sold(spotify: Variant, change: str) -> None:
     buy(placing(chat(1), spotify)())
     with pytest.raises(DatabaseError), connection.cursor() as cursor:

@@ -254,8 +254,16 @@ def test_one_buyers_slow_taps_do_not_hold_up_another(
     monkeypatch.setattr(inbox.ACTIONS_A_MINUTE, "default", 1000)
 
     def tap(user: int, number: int, text: str) -> Callable[[], Any]:
-        body = {"update_id": number, "message": {"message_id": number, "date": 1, "chat": {"id": user, "type": "private"},
-                "from": {"id": user, "is_bot": False, "first_name": "x"}, "text": text}}  # fmt: skip
+        body = {
+            "update_id": number,
+            "message": {
+                "message_id": number,
+                "date": 1,
+                "chat": {"id": user, "type": "private"},
+                "from": {"id": user, "is_bot": False, "first_name": "x"},
+                "text": text,
+            },
+        }
 
         def job() -> Any:
             stored = inbox.store(1, body)
@@ -278,7 +286,8 @@ def test_reservation_looks_at_the_index_only(keys: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE orders_seat")
         cursor.execute(
-            "EXPLAIN SELECT id FROM orders_seat WHERE variant_id = %s AND state = 'available' ORDER BY sequence LIMIT 1 FOR UPDATE SKIP LOCKED",
+            "EXPLAIN SELECT id FROM orders_seat WHERE variant_id = %s AND state = 'available' ORDER BY sequence LIMIT 1"
+            " FOR UPDATE SKIP LOCKED",
             [canva.pk],
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())

@@ -1,4 +1,5 @@
-"""A Debian of its own in a folder, booted with systemd: debootstrap and systemd-nspawn, as root. Not part of `make test`.
+"""A Debian of its own in a folder, booted with systemd: debootstrap and systemd-nspawn, as root. Not part of `make
+test`.
 
 It shares the host's network, so that packages come from where the host's come from, and may not change it: its firewall
 would be the host's.
@@ -53,11 +54,32 @@ class Machine:
         began = time.monotonic()
         log = (self.root.with_suffix(".log")).open("ab")
         self.nspawn = subprocess.Popen(
-            ["systemd-nspawn", "-q", "-D", str(self.root), "--register=no", "--keep-unit", "--boot", "--console=pipe",
-             "--resolv-conf=copy-host", "--drop-capability=CAP_NET_ADMIN"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            [
+                "systemd-nspawn",
+                "-q",
+                "-D",
+                str(self.root),
+                "--register=no",
+                "--keep-unit",
+                "--boot",
+                "--console=pipe",
+                "--resolv-conf=copy-host",
+                "--drop-capability=CAP_NET_ADMIN",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         log.close()
-        self.wait(lambda: self.leader() and self.sh("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded"), "systemd", 120)  # fmt: skip
+        self.wait(
+            lambda: (
+                self.leader()
+                and self.sh("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded")
+            ),
+            "systemd",
+            120,
+        )
         return time.monotonic() - began
 
     def power_off(self) -> None:

@@ -1,8 +1,8 @@
 """`make prove-install`: the installer, on a Debian of its own, as somebody with a fresh VPS would use it. Root only.
 
 Fresh clone → install.sh → a sale → reboot → kill -9 and a hang of each unit → update → an update that fails goes back.
-Telegram and gateway are the project's fakes, on the container's loopback. Prints a line a step; exit 1 at the first failure.
-"""
+Telegram and gateway are the project's fakes, on the container's loopback. Prints a line a step; exit 1 at the first
+failure."""
 
 from __future__ import annotations
 
@@ -57,15 +57,19 @@ class Proof(Updates):
     def try_out(self) -> None:
         """As a newcomer: `make run` with a token, a product, a unit of stock; then it is stopped."""
         began = time.monotonic()
-        start = f"cd /root/autoorder && TELEGRAM_BOT_TOKEN={TOKEN} OWNER_CHAT_IDS=700 setsid make run > /root/run.log 2>&1 &"
+        start = (
+            f"cd /root/autoorder && TELEGRAM_BOT_TOKEN={TOKEN} OWNER_CHAT_IDS=700 setsid make run > /root/run.log"
+            " 2>&1 &"
+        )
         self.machine.sh(start)
         self.machine.wait(
             lambda: "autoorder runs" in self.machine.sh("cat /root/run.log", check=False).stdout, "make run", 300
         )
         say(f"make run with a token: {time.monotonic() - began:.0f} s")
         self.machine.sh(
-            f"cd /root/autoorder && export TELEGRAM_BOT_TOKEN={TOKEN} && printf '{PRODUCTS}' | .venv/bin/python manage.py importproducts -"
-            " && seq -f 'COBA-%02g' 3 | .venv/bin/python manage.py importstock kopi - && pkill -TERM -f '[m]anage.py up'"
+            f"cd /root/autoorder && export TELEGRAM_BOT_TOKEN={TOKEN} && printf '{PRODUCTS}' | .venv/bin/python"
+            " manage.py importproducts - && seq -f 'COBA-%02g' 3 | .venv/bin/python manage.py importstock kopi - &&"
+            " pkill -TERM -f '[m]anage.py up'"
         )
         self.machine.wait(
             lambda: not self.machine.sh("pgrep -f '[m]anage.py up'", check=False).stdout, "the try-out to stop", 20
@@ -73,7 +77,10 @@ class Proof(Updates):
         self.machine.sh(f"sed -i 's/^TELEGRAM_BOT_TOKEN=.*/TELEGRAM_BOT_TOKEN={TOKEN}/' /root/autoorder/.env")
 
     def moved_in(self) -> None:
-        rows = "SELECT (SELECT count(*) FROM orders_product WHERE code <> 'autoorder-uji'), (SELECT count(*) FROM orders_seat), (SELECT count(*) FROM base_auditrow) > 0"
+        rows = (
+            "SELECT (SELECT count(*) FROM orders_product WHERE code <> 'autoorder-uji'), (SELECT count(*) FROM"
+            " orders_seat), (SELECT count(*) FROM base_auditrow) > 0"
+        )
         ask = f'setpriv --reuid=postgres --regid=postgres --init-groups psql -At -d autoorder -c "{rows}"'
         assert self.machine.sh(ask).stdout.strip() == "1|3|t", self.machine.sh(ask).stdout
         self.machine.sh("autoorder checkinvariants")  # the keys came along: audit rows and goods open
@@ -125,9 +132,9 @@ class Proof(Updates):
     def install_interrupted(self) -> None:
         """Broken off after it has stopped the shop: the shop runs again."""
         script = (
-            "cd /root/autoorder; printf '\\n\\n\\n\\n' | setsid sh deploy/install.sh > /root/install.log 2>&1 & work=$!;"
-            " until grep -q 'Making the tables' /root/install.log; do sleep 0.1; done;"
-            " systemctl -q is-active autoorder-web && echo not stopped; kill -TERM $work; wait $work; echo ended $?"
+            "cd /root/autoorder; printf '\\n\\n\\n\\n' | setsid sh deploy/install.sh > /root/install.log 2>&1 &"
+            " work=$!; until grep -q 'Making the tables' /root/install.log; do sleep 0.1; done; systemctl -q is-active"
+            " autoorder-web && echo not stopped; kill -TERM $work; wait $work; echo ended $?"
         )
         said = self.machine.sh(script, check=False).stdout
         assert "ended 130" in said, said
@@ -141,12 +148,17 @@ class Proof(Updates):
         facts = {
             "settings": sh("stat -c '%U:%G %a' /etc/autoorder/env").stdout.strip(),
             "code owned by": sh("stat -c %U /opt/autoorder/current/manage.py").stdout.strip(),
-            "checksums": sh(
-                "setpriv --reuid=postgres --init-groups --regid=postgres psql -At -c 'SHOW data_checksums'"
-            ).stdout.strip(),
-            "tables of the shop's role": sh(
-                "setpriv --reuid=postgres --regid=postgres --init-groups psql -At -d autoorder -c \"SELECT count(*) FROM pg_tables WHERE tableowner = 'autoorder'\""
-            ).stdout.strip(),
+            "checksums": (
+                sh(
+                    "setpriv --reuid=postgres --init-groups --regid=postgres psql -At -c 'SHOW data_checksums'"
+                ).stdout.strip()
+            ),
+            "tables of the shop's role": (
+                sh(
+                    'setpriv --reuid=postgres --regid=postgres --init-groups psql -At -d autoorder -c "SELECT count(*)'
+                    " FROM pg_tables WHERE tableowner = 'autoorder'\""
+                ).stdout.strip()
+            ),
             "health": sh("autoorder health --json", check=False).stdout.strip()[:60],
         }
         assert facts["settings"] == "root:autoorder 640", facts
@@ -154,13 +166,15 @@ class Proof(Updates):
         assert facts["checksums"] == "on", facts
         assert facts["tables of the shop's role"] == "0", facts
         verify = sh(
-            "systemd-analyze verify /etc/systemd/system/autoorder-*.service /etc/systemd/system/autoorder-*.socket /etc/systemd/system/autoorder.target 2>&1"
+            "systemd-analyze verify /etc/systemd/system/autoorder-*.service /etc/systemd/system/autoorder-*.socket"
+            " /etc/systemd/system/autoorder.target 2>&1"
         ).stdout
         assert not verify.strip(), verify
         for unit in UNITS:
             sh(f"systemd-analyze security --offline=true --threshold=40 /etc/systemd/system/autoorder-{unit}.service")
         refused = sh(
-            "setpriv --reuid=autoorder --regid=autoorder --init-groups psql -U autoorder_admin -d autoorder -c 'SELECT 1'",
+            "setpriv --reuid=autoorder --regid=autoorder --init-groups psql -U autoorder_admin -d autoorder -c"
+            " 'SELECT 1'",
             check=False,
         )
         assert refused.returncode, "the shop's user may become the owner of the tables"
@@ -186,7 +200,8 @@ class Proof(Updates):
         self.machine.sh("kill -9 $(systemctl show -P MainPID autoorder-web)")
         assert self.machine.sh(f"{curl}/telegram/webhook/ -X POST -d x").stdout == "401", "refused after kill -9"
         refused = self.machine.sh(
-            "setpriv --reuid=nobody --regid=nogroup --clear-groups curl -s -m 2 --unix-socket /run/autoorder/web.sock http://localhost/healthz/live",
+            "setpriv --reuid=nobody --regid=nogroup --clear-groups curl -s -m 2 --unix-socket /run/autoorder/web.sock"
+            " http://localhost/healthz/live",
             check=False,
         )
         assert refused.returncode == 7, "any user of this machine may talk to the web process past nginx"
@@ -199,7 +214,8 @@ class Proof(Updates):
         assert self.machine.sh(f"{outside}/metrics {bearer}").stdout == "200", "Prometheus is sent away"
         assert self.machine.sh(f"{curl}/admin/login/").stdout == "200"
         say(
-            "nginx: 200, 401, 413, 503 while the shop is down, none refused by restart or kill, 403 for the dashboard from elsewhere"
+            "nginx: 200, 401, 413, 503 while the shop is down, none refused by restart or kill, 403 for the dashboard"
+            " from elsewhere"
         )
 
     def reboot(self) -> None:
@@ -213,7 +229,10 @@ class Proof(Updates):
         say(f"power cut: systemd after {booted:.0f} s; a sale: {self.buy():.1f} s")
 
     def serves(self) -> bool:
-        code = "curl -s -m 2 -o /dev/null -w '%{http_code}' --unix-socket /run/autoorder/web.sock http://localhost/healthz/ready"
+        code = (
+            "curl -s -m 2 -o /dev/null -w '%{http_code}' --unix-socket /run/autoorder/web.sock"
+            " http://localhost/healthz/ready"
+        )
         return self.machine.sh(code, check=False).stdout == "200"
 
     def pid(self, unit: str) -> int:
@@ -245,7 +264,10 @@ class Proof(Updates):
         say("the owner was told of each first death, of watch's, PostgreSQL's and nginx's too")
 
     def answers_outside(self) -> bool:
-        curl = f"curl -sk -m 2 -o /dev/null -w '%{{http_code}}' --resolve {self.domain}:443:127.0.0.1 https://{self.domain}"
+        curl = (
+            f"curl -sk -m 2 -o /dev/null -w '%{{http_code}}' --resolve {self.domain}:443:127.0.0.1"
+            f" https://{self.domain}"
+        )
         return self.machine.sh(f"{curl}/healthz/ready", check=False).stdout == "200"
 
     def hang_each(self) -> None:
@@ -258,7 +280,9 @@ class Proof(Updates):
         say(f"a sale: {self.buy():.1f} s")
 
     def forgotten_transaction(self) -> None:
-        """Somebody at psql locks a table of every sale and goes home: PostgreSQL ends the session, and the shop goes on."""
+        """Somebody at psql locks a table of every sale and goes home: PostgreSQL ends the session, and the shop goes
+        on.
+        """
         psql = "setpriv --reuid=postgres --regid=postgres --init-groups psql -q -d autoorder"
         (self.machine.root / "root/forget.sh").write_text(
             f"(echo 'BEGIN; LOCK TABLE bot_inboundupdate;'; sleep 120) | {psql}\n"
@@ -279,7 +303,8 @@ class Proof(Updates):
         ).stdout
         assert "rudi@toko.example" in said, said
         page = self.machine.sh(
-            "setpriv --reuid=rudi --regid=rudi --init-groups curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/autoorder/web.sock http://localhost/admin/login/"
+            "setpriv --reuid=rudi --regid=rudi --init-groups curl -s -o /dev/null -w '%{http_code}' --unix-socket"
+            " /run/autoorder/web.sock http://localhost/admin/login/"
         ).stdout
         assert page == "200", page
         say("the dashboard opens for who installed by sudo")
@@ -287,7 +312,10 @@ class Proof(Updates):
     def crash_often(self, times: int) -> None:
         """However often it dies, systemd goes on; the pause between starts is cut short to see many."""
         self.machine.sh(
-            "mkdir -p /run/systemd/system/autoorder-worker.service.d && printf '[Service]\\nEnvironment=AUTOORDER_LONGEST_PAUSE=0\\n' > /run/systemd/system/autoorder-worker.service.d/short.conf && systemctl daemon-reload && systemctl restart autoorder-worker"
+            "mkdir -p /run/systemd/system/autoorder-worker.service.d && printf"
+            " '[Service]\\nEnvironment=AUTOORDER_LONGEST_PAUSE=0\\n' >"
+            " /run/systemd/system/autoorder-worker.service.d/short.conf && systemctl daemon-reload && systemctl restart"
+            " autoorder-worker"
         )
         killed = 0
         deadline = time.monotonic() + times * 3
@@ -303,7 +331,8 @@ class Proof(Updates):
             60,
         )
         self.machine.sh(
-            "rm -r /run/systemd/system/autoorder-worker.service.d && systemctl daemon-reload && systemctl restart autoorder-worker"
+            "rm -r /run/systemd/system/autoorder-worker.service.d && systemctl daemon-reload && systemctl restart"
+            " autoorder-worker"
         )
         say(f"{times} crashes of the worker in a row; a sale: {self.buy():.1f} s")
 
@@ -315,7 +344,8 @@ class Proof(Updates):
         units = " ".join(f"autoorder-{unit}" for unit in UNITS)
         self.machine.sh(f"systemctl disable -q --now autoorder.target {units}")
         done = self.machine.sh(
-            "cd /root/autoorder && git checkout -q $(basename $(readlink -f /opt/autoorder/current) | sed 's/.*-//') && sh deploy/install.sh --standby"
+            "cd /root/autoorder && git checkout -q $(basename $(readlink -f /opt/autoorder/current) | sed 's/.*-//') &&"
+            " sh deploy/install.sh --standby"
         )
         assert "nothing runs" in done.stdout, done.stdout
         for state in ("is-active", "is-enabled"):

@@ -19,15 +19,21 @@ class Updates(Customers):
             done = self.machine.sh("cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 sh deploy/update.sh", seconds=900)
         assert self.release() != old, done.stdout
         say(
-            f"update.sh: {old} → {self.release()}; longest time without an answer {poller.longest:.1f} s; a sale: {self.buy():.1f} s"
+            f"update.sh: {old} → {self.release()}; longest time without an answer {poller.longest:.1f} s; a sale:"
+            f" {self.buy():.1f} s"
         )
         assert poller.longest < 30
 
     def update_without_a_terminal(self) -> None:
-        """Its SSH line breaks half-way: it goes on all the same. (`nohup make prove-install` would have it hear nothing of that.)"""
+        """Its SSH line breaks half-way: it goes on all the same. (`nohup make prove-install` would have it hear nothing
+        of that.)
+        """
         old = self.release()
         self.commit("echo '# another harmless change' >> README.md")
-        lost = "cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 env --default-signal=HUP setsid sh deploy/update.sh >/dev/null 2>&1 & sleep 15; kill -HUP $!; sleep 1; kill -0 $! 2>/dev/null && echo alive"
+        lost = (
+            "cd /root/autoorder && AUTOORDER_UPDATE_SECONDS=20 env --default-signal=HUP setsid sh deploy/update.sh"
+            " >/dev/null 2>&1 & sleep 15; kill -HUP $!; sleep 1; kill -0 $! 2>/dev/null && echo alive"
+        )
         assert "alive" not in self.machine.sh(lost, check=False).stdout, (
             "the line that was lost keeps something running"
         )
@@ -42,7 +48,7 @@ class Updates(Customers):
         self.commit("echo '# a harmless change that is broken off' >> README.md")
         log = "$(ls -1t /var/log/autoorder-update-*.log | head -1)"
         self.machine.sh(
-            f"cd /root/autoorder && (AUTOORDER_UPDATE_SECONDS=60 sh deploy/update.sh > /dev/null 2>&1 &) ; sleep 3;"
+            "cd /root/autoorder && (AUTOORDER_UPDATE_SECONDS=60 sh deploy/update.sh > /dev/null 2>&1 &) ; sleep 3;"
             f" until grep -q '^5/5' {log}; do sleep 0.2; done; sleep 8;"
             " for pid in $(pgrep -f 'sh deploy/update.sh'); do"
             '   [ "$(ps -o sid= -p $pid | tr -d " ")" != "$pid" ] || kill -TERM $pid; done',
@@ -62,7 +68,7 @@ class Updates(Customers):
         self.commit("echo '# a harmless change in a storm' >> README.md")
         log = "$(ls -1t /var/log/autoorder-update-*.log | head -1)"
         self.machine.sh(
-            f"cd /root/autoorder && (AUTOORDER_UPDATE_SECONDS=60 sh deploy/update.sh > /dev/null 2>&1 &) ; sleep 3;"
+            "cd /root/autoorder && (AUTOORDER_UPDATE_SECONDS=60 sh deploy/update.sh > /dev/null 2>&1 &) ; sleep 3;"
             f" until grep -q '^5/5' {log}; do sleep 0.2; done; sleep 8",
             seconds=300,
         )
@@ -89,7 +95,8 @@ class Updates(Customers):
         self.machine.sh("cd /root/autoorder && git reset -q --hard HEAD~1")
         last = done.stdout.strip().splitlines()[-1]
         say(
-            f"{what}: went back to {old}; longest time without an answer {poller.longest:.1f} s; a sale: {self.buy():.1f} s"
+            f"{what}: went back to {old}; longest time without an answer {poller.longest:.1f} s; a sale:"
+            f" {self.buy():.1f} s"
         )
         print(f"    {last}", flush=True)
         assert poller.longest < 30
@@ -100,7 +107,8 @@ class Updates(Customers):
     def commit(self, change: str) -> None:
         time.sleep(1.1)  # a release is named by its second
         self.machine.sh(
-            f"cd /root/autoorder && {change} && git add -A && git -c user.name=x -c user.email=x@x.example commit -qm 'Try'"
+            f"cd /root/autoorder && {change} && git add -A && git -c user.name=x -c user.email=x@x.example commit -qm"
+            " 'Try'"
         )
 
 
@@ -114,7 +122,10 @@ class Poller:
     def _run(self) -> None:
         last = time.monotonic()
         while not self._over.wait(0.3):
-            ask = "curl -s -m 2 -o /dev/null -w '%{http_code}' -X POST -d x --unix-socket /run/autoorder/web.sock http://localhost/telegram/webhook/"
+            ask = (
+                "curl -s -m 2 -o /dev/null -w '%{http_code}' -X POST -d x --unix-socket /run/autoorder/web.sock"
+                " http://localhost/telegram/webhook/"
+            )
             answered = self.proof.machine.sh(ask, check=False).stdout == "401"  # our own answer: it read the secret
             self.longest = max(self.longest, time.monotonic() - last)  # one that had to wait counts as well
             last = time.monotonic() if answered else last
@@ -128,7 +139,10 @@ class Poller:
         self._thread.join()
 
 
-BAD_START = "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/' apps/bot/connection/leader.py"
+BAD_START = (
+    "sed -i 's/def run(self) -> None:/def run(self) -> None:\\n        raise SystemExit(3)/'"
+    " apps/bot/connection/leader.py"
+)
 BAD_WEB = "echo 'raise SystemExit(3)' >> autoorder/wsgi.py"
 BAD_SALE = "sed -i 's/^def goods_sent(about: str) -> None:/&\\n    return/' apps/orders/tasks.py && ! git diff --quiet"
 ADDS_MIGRATION = """cat > apps/ROOM/migrations/9999_bad.py <<'END'

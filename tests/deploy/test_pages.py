@@ -1,4 +1,4 @@
-"""The pages that people follow when something is gone: the same commands in both languages, and shell that can be read."""
+"""The pages people follow when something is gone: the same commands in both languages, and readable shell."""
 
 from __future__ import annotations
 

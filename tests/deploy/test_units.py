@@ -1,4 +1,6 @@
-"""The systemd units and scripts, as far as they can be judged without a systemd of our own (`make prove-install` runs them)."""
+"""The systemd units and scripts, as far as they can be judged without a systemd of our own (`make prove-install` runs
+them).
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,8 @@ def test_the_shell_reads_settings_as_python_does(tmp_path: Path, name: str, valu
     secret.write_text("1:abc\n")
     env = tmp_path / "env"
     env.write_text(
-        f"export PUBLIC_URL=\"https://a.example\"\nADMIN_PATH='/rahasia/'\nTOKEN_FILE={secret}\nX=first\n#X=no\nX=last \n"
+        "export"
+        f" PUBLIC_URL=\"https://a.example\"\nADMIN_PATH='/rahasia/'\nTOKEN_FILE={secret}\nX=first\n#X=no\nX=last \n"
     )
     script = f'. "{DEPLOY}/lib.sh"; SETTINGS={env}; value_in_force {name}'
     run = subprocess.run(["sh", "-c", script, f"{DEPLOY}/x"], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Alerts: by the owner bot, else by mail, else by webhook, else by the shop's bot; what is pressed under them counts."""
+"""Alerts: by owner bot, else mail, else webhook, else the shop's bot; what is pressed under them counts."""
 
 from __future__ import annotations
 

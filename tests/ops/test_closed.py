@@ -1,4 +1,4 @@
-"""On a server nobody opens the dashboard from the internet before logins have a second factor, whatever nginx believes."""
+"""On a server nobody opens the dashboard from the internet before logins have a second factor."""
 
 from __future__ import annotations
 

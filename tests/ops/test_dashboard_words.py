@@ -108,10 +108,14 @@ def test_our_own_pages_show_no_word_of_the_code(owner: Client, used_shop: Shop) 
     seat = Seat.objects.filter(is_shared=True).first()
     assert seat is not None
     pages = [
-        reverse("admin:index"), reverse("shop-settings"), reverse("dead-letters"), reverse("admin:orders_product_import"),
+        reverse("admin:index"),
+        reverse("shop-settings"),
+        reverse("dead-letters"),
+        reverse("admin:orders_product_import"),
         reverse("admin:orders_variant_stock", args=[seat.variant_id]),
-        reverse("admin:orders_stockunit_content", args=[seat.unit_id]), reverse("admin:password_change"),
-    ]  # fmt: skip
+        reverse("admin:orders_stockunit_content", args=[seat.unit_id]),
+        reverse("admin:password_change"),
+    ]
     for page in pages:
         answer = owner.get(page)
         assert answer.status_code == 200, page

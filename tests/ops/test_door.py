@@ -16,7 +16,10 @@ from host.web_socket import open_door
 from tests.plugin import ROOT, free_port
 
 ANSWER = "import socket; s = socket.socket(fileno=3).accept()[0]; s.sendall(b'here'); s.close()"
-ASK = "import os, sys; print(os.environ.get('AUTOORDER_DOOR'), [n for n in map(int, sys.argv[1:]) if os.path.exists(f'/proc/self/fd/{n}')])"
+ASK = (
+    "import os, sys; print(os.environ.get('AUTOORDER_DOOR'), [n for n in map(int, sys.argv[1:]) if"
+    " os.path.exists(f'/proc/self/fd/{n}')])"
+)
 
 
 @pytest.fixture
@@ -55,7 +58,10 @@ def test_nobody_else_keeps_it_open(door: int, tmp_path: Path) -> None:
 
 def test_what_systemd_passes_is_left_alone(door: int, tmp_path: Path) -> None:
     """On a server the socket comes as file 3 from systemd, and no door is named."""
-    script = f"import os; os.dup2({door}, 3); os.execvp('{sys.executable}', ['python', '-m', 'host.launch', '{sys.executable}', '-c', 'import os; print(os.path.exists(\"/proc/self/fd/3\"))'])"
+    script = (
+        f"import os; os.dup2({door}, 3); os.execvp('{sys.executable}', ['python', '-m', 'host.launch',"
+        f" '{sys.executable}', '-c', 'import os; print(os.path.exists(\"/proc/self/fd/3\"))'])"
+    )
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, pass_fds=[door], capture_output=True, text=True, check=True
     )

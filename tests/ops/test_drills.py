@@ -143,7 +143,11 @@ def test_a_copy_that_breaks_in_any_other_way_leaves_a_report_too(db: Any, monkey
 def test_a_copy_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: Any) -> None:
     copy = ShopCopy(tmp_path / "copy")
     monkeypatch.setattr(drill_copy, "ENDING", 0.2)
-    deaf = "import signal, subprocess, sys, time; signal.signal(signal.SIGINT, signal.SIG_IGN); subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print('up', flush=True); time.sleep(60)"
+    deaf = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+        " subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print('up', flush=True);"
+        " time.sleep(60)"
+    )
     copy.up = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
     copy.up.stdout.readline()  # type: ignore[union-attr]
     child = copy.everything()[0]

@@ -1,4 +1,4 @@
-"""The shop looks at its own health: what stays bad is told once, a single bad look never, and healthy months are quiet."""
+"""The shop looks at its own health: what stays bad is told once, a single bad look never."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_what_needs_a_look_and_then_fails_is_told_anew_once() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_thirty_healthy_days_are_quiet(seed: int) -> None:
-    """A busy healthy shop, with the real limits: memory that wanders, a nightly backup on the disk, bursts in queue and outbox,
-    and one look in two hundred that times out. At most one false alarm is promised."""
+    """A busy healthy shop, with the real limits: memory that wanders, a nightly backup on the disk, bursts in queue and
+    outbox, and one look in two hundred that times out. At most one false alarm is promised."""
     dice, alarms, memory = random.Random(seed), 0, 60.0
     watched = {name: health_watch.Watched() for name in ("memory", "disk", "queue", "outbox", "database")}
     for look in range(30 * LOOKS_A_DAY):

@@ -19,7 +19,7 @@ from django.db import InterfaceError
 from apps.base.credentials import adopt_environment, copy_tokens, rotate
 from apps.base.sealing import seal
 from apps.bot.connection import leader
-from host import alert_channels, heartbeats, observe, sealed_tokens, start_delay
+from host import alert_channels, heartbeats, leaders, observe, sealed_tokens, start_delay
 from host.crypto import CannotOpen
 from host.environment import ROOT
 from host.watchdog import announcer, main, processes, units
@@ -90,19 +90,50 @@ def test_only_web_addresses_are_called(tmp_path: Path) -> None:
         alert_channels.ping(f"file://{tmp_path}")
 
 
-def test_a_worker_of_another_shop_in_the_same_checkout_is_none_of_ours() -> None:
-    line = [sys.executable, "-c", "import time; time.sleep(30)", "runcluster"]
-    worker = subprocess.Popen(line, start_new_session=True)
-    try:
-        home = str(Path.cwd())
-        until = time.monotonic() + 5  # an exec has its command line a moment after Popen returns
-        while not processes.processes("runcluster", home, os.getpid()) and time.monotonic() < until:
-            time.sleep(0.01)
-        assert [pid for pid, _ in processes.processes("runcluster", home, os.getpid())] == [worker.pid]
-        assert worker.pid not in [pid for pid, _ in processes.processes("runcluster", home)]
-    finally:
-        worker.kill()
-        worker.wait()
+class TestLeaders:
+    """A process notes itself when it starts; nobody looks into others."""
+
+    @pytest.fixture(autouse=True)
+    def run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path))
+
+    def test_the_started_program_leads_until_it_ends(self) -> None:
+        line = [
+            sys.executable,
+            "-m",
+            "host.launch",
+            "--as",
+            "demo",
+            sys.executable,
+            "-c",
+            "import time; time.sleep(30)",
+        ]
+        demo = subprocess.Popen(line, cwd=ROOT)
+        try:
+            until = time.monotonic() + 10
+            while leaders.leader_of("demo") is None and time.monotonic() < until:
+                time.sleep(0.01)
+            pid, age = leaders.leader_of("demo") or (0, -1.0)
+            assert pid == demo.pid
+            assert 0 <= age < 10
+        finally:
+            demo.kill()
+            demo.wait()
+        assert leaders.leader_of("demo") is None
+
+    def test_after_a_reboot_the_number_is_somebody_elses(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        leaders.note_leader("demo", tmp_path)
+        assert leaders.leader_of("demo") is not None
+        monkeypatch.setattr(leaders, "boot_id", lambda: "another")
+        assert leaders.leader_of("demo") is None
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "x"}'])
+    def test_rubbish_leads_nothing(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "demo.leader").write_text(text)
+        assert leaders.leader_of("demo") is None
+
+    def test_a_folder_that_cannot_be_written_stops_nobody(self, tmp_path: Path) -> None:
+        leaders.note_leader("demo", tmp_path / "nowhere")
 
 
 def test_rubbish_instead_of_http_is_an_error_like_others() -> None:
@@ -199,8 +230,8 @@ class TestTokens:
     def test_watch_reads_it_without_django(self, rotated: str) -> None:
         copy_tokens()
         asks = (
-            "from host import alert_channels; import host.watchdog.main, sys; assert alert_channels.tokens()[0] == '78:new';"
-            " assert 'django.db' not in sys.modules"
+            "from host import alert_channels; import host.watchdog.main, sys; assert alert_channels.tokens()[0] =="
+            " '78:new'; assert 'django.db' not in sys.modules"
         )
         subprocess.run([sys.executable, "-c", asks], check=True, cwd=ROOT)
 

@@ -37,11 +37,18 @@ def test_every_page_of_our_own_is_closed(nobody: Client, shop: Shop, sari: Buyer
     order, unit = Order.objects.get(), StockUnit.objects.first()
     assert unit is not None
     pages = [
-        reverse("admin:orders_variant_stock", args=[spotify.pk]), reverse("admin:orders_stockunit_content", args=[unit.pk]),
-        reverse("admin:orders_product_import"), reverse("admin:orders_product_sample"), reverse("dead-letters"), reverse("shop-settings"),
+        reverse("admin:orders_variant_stock", args=[spotify.pk]),
+        reverse("admin:orders_stockunit_content", args=[unit.pk]),
+        reverse("admin:orders_product_import"),
+        reverse("admin:orders_product_sample"),
+        reverse("dead-letters"),
+        reverse("shop-settings"),
         reverse("admin:orders_line_finish", args=[order.lines.get().pk]),
-        *(reverse("admin:orders_order_act", args=[order.pk, act]) for act in ("kirim", "kembalikan", "ulang", "cek", "batal")),
-    ]  # fmt: skip
+        *(
+            reverse("admin:orders_order_act", args=[order.pk, act])
+            for act in ("kirim", "kembalikan", "ulang", "cek", "batal")
+        ),
+    ]
     for page in pages:
         assert nobody.get(page).status_code == 403, page
         assert (
@@ -54,9 +61,15 @@ def test_every_page_of_our_own_is_closed(nobody: Client, shop: Shop, sari: Buyer
 
 @pytest.mark.parametrize(
     ("model", "action"),
-    [("orders_stockunit", "withdraw"), ("orders_stockunit", "sell_again"), ("base_incident", "resolve"), ("orders_payment", "ask_again"),
-     ("bot_outboundmessage", "retry"), ("bot_inboundupdate", "handle_again")],
-)  # fmt: skip
+    [
+        ("orders_stockunit", "withdraw"),
+        ("orders_stockunit", "sell_again"),
+        ("base_incident", "resolve"),
+        ("orders_payment", "ask_again"),
+        ("bot_outboundmessage", "retry"),
+        ("bot_inboundupdate", "handle_again"),
+    ],
+)
 def test_who_may_look_may_not_act(db: Any, spotify: Variant, model: str, action: str) -> None:
     from django.contrib.auth.models import Permission
 

@@ -1,4 +1,6 @@
-"""The synthetic buyer: buys on the real way without a word to Telegram, shows in no list or report, and rings when it cannot."""
+"""The synthetic buyer: buys on the real way without a word to Telegram, shows in no list or report, and rings when it
+cannot.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from apps.base.work.deferred_calls import Errand, send_errand
 from apps.bot.inbound import inbox
 from apps.bot.models import Chat, InboundUpdate, OutboundMessage
 from apps.ops import healthchecks
-from apps.ops.export import TABLES
+from apps.ops.exporting.archive import TABLES
 from apps.ops.models import Routine
 from apps.ops.monitoring import alert_selftest, daily_report, testbuy
 from apps.ops.monitoring.routines import ensure_routines
@@ -180,7 +182,15 @@ def test_nobody_else_sees_or_buys_it(shop: Shop, sari: Buyer, routine: Routine, 
     variant = free_variant()
     sari.presses_data(f"buy:{variant.pk}:1")
     assert Order.objects.count() == 1
-    for page in ("orders_order", "orders_product", "orders_variant", "bot_inboundupdate", "bot_outboundmessage", "bot_chat", "orders_stockunit"):  # fmt: skip
+    for page in (
+        "orders_order",
+        "orders_product",
+        "orders_variant",
+        "bot_inboundupdate",
+        "bot_outboundmessage",
+        "bot_chat",
+        "orders_stockunit",
+    ):
         seen = admin_client.get(reverse(f"admin:{page}_changelist")).content.decode()
         assert "Pembeli uji" not in seen, page
         assert Order.objects.get().number not in seen, page

@@ -143,12 +143,27 @@ def test_products_are_previewed_and_imported(owner: Client, db: Any) -> None:
 
 def test_a_product_is_made_with_its_questions(owner: Client, db: Any) -> None:
     form = {
-        "code": "pubg", "name": "PUBG UC", "description": "", "category": "", "kind": "manual", "terms": "SNK",
-        "is_active": "on", "min_quantity": 1, "max_quantity": 1, "warranty_days": 0, "promised_minutes": 60, "position": 0,
+        "code": "pubg",
+        "name": "PUBG UC",
+        "description": "",
+        "category": "",
+        "kind": "manual",
+        "terms": "SNK",
+        "is_active": "on",
+        "min_quantity": 1,
+        "max_quantity": 1,
+        "warranty_days": 0,
+        "promised_minutes": 60,
+        "position": 0,
         "asked": "ID? | (",
-        "variants-TOTAL_FORMS": 1, "variants-INITIAL_FORMS": 0, "variants-0-name": "60 UC", "variants-0-price": 15000,
-        "variants-0-seats_per_unit": 1, "variants-0-position": 0, "variants-0-is_active": "on",
-    }  # fmt: skip
+        "variants-TOTAL_FORMS": 1,
+        "variants-INITIAL_FORMS": 0,
+        "variants-0-name": "60 UC",
+        "variants-0-price": 15000,
+        "variants-0-seats_per_unit": 1,
+        "variants-0-position": 0,
+        "variants-0-is_active": "on",
+    }
     page = reverse("admin:orders_product_add")
     assert "tidak dikenal. Pilih bebas" in owner.post(page, form).content.decode()
     owner.post(page, {**form, "asked": "ID? | angka 6-12 | lihat profil\n\nEmail? | email\nCatatan?"})
@@ -245,11 +260,24 @@ def test_what_waits_for_a_hand_is_found(owner: Client, shop: Shop, sari: Buyer, 
 
 
 NEW_PRODUCT = {
-    "name": "CapCut", "code": "capcut", "kind": "stock", "is_active": "on", "min_quantity": "1", "max_quantity": "5",
-    "warranty_days": "0", "promised_minutes": "60", "position": "0", "variants-TOTAL_FORMS": "1",
-    "variants-INITIAL_FORMS": "0", "variants-MIN_NUM_FORMS": "1", "variants-MAX_NUM_FORMS": "1000", "variants-0-name": "",
-    "variants-0-seats_per_unit": "1", "variants-0-is_active": "on", "variants-0-position": "0",
-}  # fmt: skip
+    "name": "CapCut",
+    "code": "capcut",
+    "kind": "stock",
+    "is_active": "on",
+    "min_quantity": "1",
+    "max_quantity": "5",
+    "warranty_days": "0",
+    "promised_minutes": "60",
+    "position": "0",
+    "variants-TOTAL_FORMS": "1",
+    "variants-INITIAL_FORMS": "0",
+    "variants-MIN_NUM_FORMS": "1",
+    "variants-MAX_NUM_FORMS": "1000",
+    "variants-0-name": "",
+    "variants-0-seats_per_unit": "1",
+    "variants-0-is_active": "on",
+    "variants-0-position": "0",
+}
 
 
 @pytest.mark.parametrize("price", ["25.000", "Rp25.000", "25000"])

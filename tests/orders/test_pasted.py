@@ -58,8 +58,10 @@ UNDER_HEADINGS = """*NETFLIX*
 def test_names_without_a_product_take_the_heading() -> None:
     rows = read_pasted_products(UNDER_HEADINGS.encode())
     assert [(r.get("code"), r.get("name")) for r in rows] == [
-        ("netflix-1-bulan", "NETFLIX 1 bulan"), ("netflix-3-bulan", "NETFLIX 3 bulan"), ("spotify-1-bulan", "SPOTIFY 1 bulan"),
-    ]  # fmt: skip
+        ("netflix-1-bulan", "NETFLIX 1 bulan"),
+        ("netflix-3-bulan", "NETFLIX 3 bulan"),
+        ("spotify-1-bulan", "SPOTIFY 1 bulan"),
+    ]
 
 
 def test_the_same_list_in_another_order_means_the_same_products(db: Any) -> None:

@@ -186,9 +186,22 @@ def test_what_was_paid_too_much_waits_for_a_hand_and_the_goods_go_out(
 
 
 @pytest.mark.parametrize(
-    "data", ["buy:99999999999999999999:1", "order:\x00", "v:99999999999999999999:1", "cat:99999999999999999999:0", "buy:1:99999999999999999999",
-             "p:-1", "mine:-5", "cartq:0:99999999999999999999", "pay:", ":::", "found:1", "all:999999999999999999999"]
-)  # fmt: skip
+    "data",
+    [
+        "buy:99999999999999999999:1",
+        "order:\x00",
+        "v:99999999999999999999:1",
+        "cat:99999999999999999999:0",
+        "buy:1:99999999999999999999",
+        "p:-1",
+        "mine:-5",
+        "cartq:0:99999999999999999999",
+        "pay:",
+        ":::",
+        "found:1",
+        "all:999999999999999999999",
+    ],
+)
 def test_crafted_buttons_break_nothing(shop: Shop, sari: Buyer, spotify: Variant, data: str) -> None:
     sari.says("/start")
     sari.presses_data(data)
@@ -196,7 +209,10 @@ def test_crafted_buttons_break_nothing(shop: Shop, sari: Buyer, spotify: Variant
 
 
 def test_half_a_surrogate_is_kept_not_refused(shop: Shop, sari: Buyer) -> None:
-    body = '{"update_id": 5, "message": {"message_id": 1, "date": 1, "chat": {"id": 701, "type": "private"}, "from": {"id": 701, "is_bot": false, "first_name": "S\\ud83d"}, "text": "x\\ud83d"}}'
+    body = (
+        '{"update_id": 5, "message": {"message_id": 1, "date": 1, "chat": {"id": 701, "type": "private"}, "from":'
+        ' {"id": 701, "is_bot": false, "first_name": "S\\ud83d"}, "text": "x\\ud83d"}}'
+    )
     answer = shop.http.post(
         "/telegram/webhook/",
         body,

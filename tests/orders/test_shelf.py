@@ -49,11 +49,16 @@ def test_every_category_is_reached(shop: Shop, sari: Buyer) -> None:
 @pytest.mark.parametrize(
     ("least", "most", "have", "press", "left", "toast"),
     [
-        (3, 10, 1, "+", 3, "paling sedikit 3"), (1, 10, 1, "+", 2, ""), (1, 2, 2, "+", 2, "paling banyak 2"),
-        (1, 2, 5, "+", 2, "paling banyak 2"), (1, 10, 1, "−", None, ""), (3, 10, 3, "−", None, ""), (1, 10, 4, "✕", None, ""),
+        (3, 10, 1, "+", 3, "paling sedikit 3"),
+        (1, 10, 1, "+", 2, ""),
+        (1, 2, 2, "+", 2, "paling banyak 2"),
+        (1, 2, 5, "+", 2, "paling banyak 2"),
+        (1, 10, 1, "−", None, ""),
+        (3, 10, 3, "−", None, ""),
+        (1, 10, 4, "✕", None, ""),
         (3, 10, 2, "−", None, ""),
     ],
-)  # fmt: skip
+)
 def test_a_step_up_never_takes_away(
     shop: Shop, sari: Buyer, least: int, most: int, have: int, press: str, left: int | None, toast: str
 ) -> None:

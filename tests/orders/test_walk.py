@@ -31,7 +31,8 @@ OF_STAFF = {"incident"}  # buttons under alerts
 FOUND: Counter[str] = Counter()  # what all walks pressed
 WORDS = (
     "/start", "/bantuan", "/batal", "/bahasa", "/pesanan", "/cari netflix", "/cari", "/keranjang", "/help", "/cancel",
-    "netflix", "halo", "12345678", "1234", "DANA 0812 Sari", "<b>x", "/apa", "😀", "x" * 300, "5", "/start@toko_bot abc",
+    "netflix", "halo", "12345678", "1234", "DANA 0812 Sari", "<b>x", "/apa", "😀", "x" * 300, "5",
+    "/start@toko_bot abc",
 )  # fmt: skip
 ANSWERS = {"answers": ("12345678", "1234", "salah"), "search": ("netflix", "paket", "zzz"), "refund_to": ("DANA 0812",)}
 

@@ -128,9 +128,18 @@ class TestLines:
 
     @pytest.mark.parametrize(
         ("raw", "kind"),
-        [(rb"{\rtf1\ansi", "RTF"), (b"<!DOCTYPE html><p>", "HTML"), (b"<html>", "HTML"), (b"%PDF-1.7", "PDF"), (b"\xd0\xcf\x11\xe0", ".xls"),
-         (b"\xff\xfeK\0", "UTF-16"), (b"\x89PNG\r\n", "PNG"), (b"\x1f\x8b\x08", "gzip"), (b"<?xml version='1.0'?>", "XML")],
-    )  # fmt: skip
+        [
+            (rb"{\rtf1\ansi", "RTF"),
+            (b"<!DOCTYPE html><p>", "HTML"),
+            (b"<html>", "HTML"),
+            (b"%PDF-1.7", "PDF"),
+            (b"\xd0\xcf\x11\xe0", ".xls"),
+            (b"\xff\xfeK\0", "UTF-16"),
+            (b"\x89PNG\r\n", "PNG"),
+            (b"\x1f\x8b\x08", "gzip"),
+            (b"<?xml version='1.0'?>", "XML"),
+        ],
+    )
     def test_what_is_no_list_is_refused_by_name(self, spotify: Variant, raw: bytes, kind: str) -> None:
         assert f"this is a {kind}" in refused(raw, spotify)
 
@@ -150,13 +159,33 @@ class TestWorkbooks:
         ("change", "named"),
         [
             (lambda b: b.active.append(["KODE", "#N/A"]), "cell B1: '#N/A' is an error"),
-            (lambda b: (b.active.append(["u@x.id", '=CONCATENATE("pw-",A1)'])), "cell B1: the formula has no value"),
-            (lambda b: (b.active.append(["akun", "p1"]), b.active.append([None, "p2"]), b.active.merge_cells("A1:A2")), "A1:A2 are merged"),
-            (lambda b: (b.active.append(["a"]), b.create_sheet("Desember").append(["b"])), "the sheet 'Desember' has data too (A1)"),
-            (lambda b: (b.active.append(["a"]), b.active.append(["b"]), setattr(b.active.row_dimensions[2], "hidden", True)), "row 2 is hidden"),
-            (lambda b: (b.active.append(["a", "b"]), setattr(b.active.column_dimensions["B"], "hidden", True)), "column B is hidden"),
+            (lambda b: b.active.append(["u@x.id", '=CONCATENATE("pw-",A1)']), "cell B1: the formula has no value"),
+            (
+                lambda b: (
+                    b.active.append(["akun", "p1"]),
+                    b.active.append([None, "p2"]),
+                    b.active.merge_cells("A1:A2"),
+                ),
+                "A1:A2 are merged",
+            ),
+            (
+                lambda b: (b.active.append(["a"]), b.create_sheet("Desember").append(["b"])),
+                "the sheet 'Desember' has data too (A1)",
+            ),
+            (
+                lambda b: (
+                    b.active.append(["a"]),
+                    b.active.append(["b"]),
+                    setattr(b.active.row_dimensions[2], "hidden", True),
+                ),
+                "row 2 is hidden",
+            ),
+            (
+                lambda b: (b.active.append(["a", "b"]), setattr(b.active.column_dimensions["B"], "hidden", True)),
+                "column B is hidden",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_what_its_owner_does_not_see_is_named_by_its_address(
         self, spotify: Variant, change: Callable[[Any], None], named: str
     ) -> None:
@@ -209,9 +238,15 @@ class TestTables:
 
     @pytest.mark.parametrize(
         "text",
-        ["sep=;\n{head}\n{row}", "\n\n{head}\n{row}", "DAFTAR HARGA;;;;;\n{head}\n{row}", "{head};;\n{row};;;;", "{head}\n{row};; ;\n;;;;;\n",
-         "\ufeffsep=;\r\n{head}\r\n{row}\r\n"],
-    )  # fmt: skip
+        [
+            "sep=;\n{head}\n{row}",
+            "\n\n{head}\n{row}",
+            "DAFTAR HARGA;;;;;\n{head}\n{row}",
+            "{head};;\n{row};;;;",
+            "{head}\n{row};; ;\n;;;;;\n",
+            "\ufeffsep=;\r\n{head}\r\n{row}\r\n",
+        ],
+    )
     def test_as_excel_writes_them(self, db: Any, text: str) -> None:
         raw = text.format(head=HEAD.replace(",", ";"), row=self.ROW.replace(",", ";")).encode()
         (entry,) = check_products(raw)
@@ -230,30 +265,51 @@ class TestTables:
 class TestPriceLists:
     @pytest.mark.parametrize(
         "line",
-        ["Netflix 50k → 35k", "Spotify 18k-22k", "Viu 1 bln 10k / 3 bln 25k", "Netflix 1 bulan ~50k~ 35k", "Disney 45k -> 40k", "Canva 10rb s/d 15rb",
-         "Robux Rp10.000 Rp12.000", "Zoom 30k => 25k", "Viu 15000/10000"],
-    )  # fmt: skip
+        [
+            "Netflix 50k → 35k",
+            "Spotify 18k-22k",
+            "Viu 1 bln 10k / 3 bln 25k",
+            "Netflix 1 bulan ~50k~ 35k",
+            "Disney 45k -> 40k",
+            "Canva 10rb s/d 15rb",
+            "Robux Rp10.000 Rp12.000",
+            "Zoom 30k => 25k",
+            "Viu 15000/10000",
+        ],
+    )
     def test_two_amounts_in_a_line_are_named(self, line: str) -> None:
         with pytest.raises(BadFile, match="line 2: "):
             read_pasted_products(f"Netflix - 32k\n{line}".encode())
 
     @pytest.mark.parametrize(
         ("line", "name", "price"),
-        [("𝗡𝗲𝘁𝗳𝗹𝗶𝘅 𝟭 𝗯𝘂𝗹𝗮𝗻 - 𝟯𝟱𝗸", "Netflix 1 bulan", "35000"), ("Ｓｐｏｔｉｆｙ　１８ｋ", "Spotify", "18000"),
-         ("Netflix 4K 2 user - 35k", "Netflix 4K 2 user", "35000"), ("Windows 10/11 - 50k", "Windows 10/11", "50000"),
-         ("24.11.26, 10:22 - Budi: Netflix 35k", "Netflix", "35000"), ("2026-11-24, 10:23 - Budi: Viu 10k", "Viu", "10000"),
-         ("[24.11.2026 10:24] Budi: Disney 25k", "Disney", "25000"), ("24.11.26, 1022 - Budi: Viu 9k", "Viu", "9000"),
-         ("[11/24/26, 10:22:33 PM] Budi: Viu 8k", "Viu", "8000"), ("24/11/26 pukul 10.22 - Budi: Viu 7k", "Viu", "7000")],
-    )  # fmt: skip
+        [
+            ("𝗡𝗲𝘁𝗳𝗹𝗶𝘅 𝟭 𝗯𝘂𝗹𝗮𝗻 - 𝟯𝟱𝗸", "Netflix 1 bulan", "35000"),
+            ("Ｓｐｏｔｉｆｙ　１８ｋ", "Spotify", "18000"),
+            ("Netflix 4K 2 user - 35k", "Netflix 4K 2 user", "35000"),
+            ("Windows 10/11 - 50k", "Windows 10/11", "50000"),
+            ("24.11.26, 10:22 - Budi: Netflix 35k", "Netflix", "35000"),
+            ("2026-11-24, 10:23 - Budi: Viu 10k", "Viu", "10000"),
+            ("[24.11.2026 10:24] Budi: Disney 25k", "Disney", "25000"),
+            ("24.11.26, 1022 - Budi: Viu 9k", "Viu", "9000"),
+            ("[11/24/26, 10:22:33 PM] Budi: Viu 8k", "Viu", "8000"),
+            ("24/11/26 pukul 10.22 - Budi: Viu 7k", "Viu", "7000"),
+        ],
+    )
     def test_lines_of_other_phones_and_styled_letters(self, line: str, name: str, price: str) -> None:
         assert [(r.get("name"), r.get("price")) for r in read_pasted_products(line.encode())] == [(name, price)]
 
     @pytest.mark.parametrize(
         "line",
-        ["24/11/26 10.21 - Pesan dan panggilan terenkripsi secara end-to-end.", "24/11/26, 10:21 - Budi: <Media omitted>",
-         "[24/11/26 10.21.33] Budi: gambar tidak disertakan", "24.11.26, 10:22 - Budi bergabung menggunakan tautan undangan",
-         "24/11/26 10.22 - Budi: Pesan ini telah dihapus", "2026-11-24, 10:22 - Budi added you"],
-    )  # fmt: skip
+        [
+            "24/11/26 10.21 - Pesan dan panggilan terenkripsi secara end-to-end.",
+            "24/11/26, 10:21 - Budi: <Media omitted>",
+            "[24/11/26 10.21.33] Budi: gambar tidak disertakan",
+            "24.11.26, 10:22 - Budi bergabung menggunakan tautan undangan",
+            "24/11/26 10.22 - Budi: Pesan ini telah dihapus",
+            "2026-11-24, 10:22 - Budi added you",
+        ],
+    )
     def test_what_the_app_itself_wrote_is_nothing(self, spotify: Variant, line: str) -> None:
         rows = read_pasted_products(f"{line}\nNetflix - 32k".encode())
         assert [(r.get("name"), r.get("category")) for r in rows] == [("Netflix", "")]

@@ -80,7 +80,9 @@ class BellBroker(ORM):
         return [bell for bell in taken if self._is_ours(*bell)]
 
     def _is_ours(self, pk: int, payload: str) -> bool:
-        """A bell that names no task of ours is thrown away; people hear of one that we did not sign, of which nothing is opened."""
+        """A bell that names no task of ours is thrown away; people hear of one that we did not sign, of which nothing
+        is opened.
+        """
         try:
             if may_run(SignedPackage.loads(payload)):
                 return True

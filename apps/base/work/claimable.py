@@ -59,7 +59,8 @@ CLAIM = """
 UPDATE {table} AS r SET attempts = attempts + 1, claimed_until = clock_timestamp() + make_interval(secs => %(lease)s),
     next_at = shop_now() + make_interval(secs => %(lease)s)
 WHERE id = %(pk)s AND next_at IS NOT NULL
-  AND (claimed_until IS NULL OR NOT claimed_until BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %(lease)s))
+  AND (claimed_until IS NULL
+    OR NOT claimed_until BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %(lease)s))
 RETURNING {columns}
 """
 
@@ -79,9 +80,8 @@ def claim(model: type[Row], pk: Any) -> Row | None:
 def release(row: Claimable, again: datetime | None) -> None:
     """End the work well: final when `again` is None, else ring then.
 
-    A `next_at` that somebody moved meanwhile (a cancel during a status call) is left as they set it. A claim that ran out, and
-    that somebody else has taken since, changes nothing; so it is for `postpone` and `bury`.
-    """
+    A `next_at` that somebody moved meanwhile (a cancel during a status call) is left as they set it. A claim that ran
+    out, and that somebody else has taken since, changes nothing; so it is for `postpone` and `bury`."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {row._meta.db_table} SET claimed_until = NULL, attempts = 0, last_error = '',"

@@ -48,7 +48,7 @@ def tick() -> int:
 
 
 def run_clock(stop: threading.Event, each_second: Callable[[], None] = lambda: None) -> None:
-    """Tick until stopped; a database that is away is waited for. A step of its clock is followed before anything rings."""
+    """Tick until stopped. A database that is away is waited for; a step of its clock is followed before a tick."""
     watch = ClockWatch()
     while not stop.wait(SECOND):
         try:

@@ -37,14 +37,16 @@ INSERT INTO base_lease AS l (name, holder, host, epoch, until)
 VALUES (%(name)s, %(holder)s, %(host)s, 1, clock_timestamp() + make_interval(secs => %(secs)s))
 ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, host = EXCLUDED.host, epoch = l.epoch + 1,
     until = EXCLUDED.until
-WHERE l.until < clock_timestamp() OR l.until > clock_timestamp() + make_interval(secs => 2 * %(secs)s) OR (%(alone)s AND l.host = EXCLUDED.host)
+WHERE l.until < clock_timestamp()
+  OR l.until > clock_timestamp() + make_interval(secs => 2 * %(secs)s)
+  OR (%(alone)s AND l.host = EXCLUDED.host)
 RETURNING epoch
 """
 
 
 def take_lease(name: str, *, holder: str, host: str, alone_on_host: bool = False) -> Held | None:
-    """Take a free or expired lease with a new epoch; None while somebody else leads. One that lasts longer than any is taken for
-    expired: the clock was set back since.
+    """Take a free or expired lease with a new epoch; None while somebody else leads. One that lasts longer than any is
+    taken for expired: the clock was set back since.
 
     `alone_on_host`: the caller holds a file lock which proves that the old process on this host is gone,
     so it retakes its host's lease at once.

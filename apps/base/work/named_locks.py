@@ -1,4 +1,6 @@
-"""Locks by name, held to the end of the transaction: for work that must not run twice at once and has no one row to lock."""
+"""Locks by name, held to the end of the transaction: for work that must not run twice at once and has no one row to
+lock.
+"""
 
 from __future__ import annotations
 

@@ -72,8 +72,9 @@ def make_bot(token: str, base_url: str) -> ShopBot:
 
 
 class Telegram:
-    """The shop bot over one or more base URLs, tried in order; a URL that cannot be reached gives way to the next, and so does one
-    that has answered nothing for a while. What may have arrived is never sent again here: only later calls go another way."""
+    """The shop bot over one or more base URLs, tried in order; a URL that cannot be reached gives way to the next, and
+    so does one that has answered nothing for a while. What may have arrived is never sent again here: only later calls
+    go another way."""
 
     def __init__(self, token: str, base_urls: list[str]) -> None:
         self.token = token
@@ -82,7 +83,9 @@ class Telegram:
         self._silent_since: float | None = None
 
     def silent_for(self) -> float:
-        """Seconds since the first call that got no answer, on the monotonic clock; 0 while Telegram answers, be it with a no."""
+        """Seconds since the first call that got no answer, on the monotonic clock; 0 while Telegram answers, be it with
+        a no.
+        """
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
     def _heard(self, verdict: Verdict) -> None:
@@ -123,9 +126,11 @@ def file_of(content: bytes, name: str) -> InputFile:
     return InputFile(content, filename=name)
 
 
-# Telegram says the same in words (`message is not modified`) and in codes (`MESSAGE_NOT_MODIFIED`); both are read as words
+# Telegram says the same in words (`message is not modified`) and in codes (`MESSAGE_NOT_MODIFIED`); both are read as
+# words
 DONE_TEXT = re.compile(
-    r"not modified|query (?:is )?too old|query id (?:is )?invalid|message to delete not found|can't be deleted|delete forbidden"
+    r"not modified|query (?:is )?too old|query id (?:is )?invalid|message to delete not found|can't be deleted|delete"
+    r" forbidden"
 )
 ANEW_TEXT = re.compile(
     r"message to edit not found|message id (?:is )?invalid|message not found|can't be edited|edit time expired"

@@ -54,7 +54,7 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
-        """Status and body. Raises TimedOut or NetworkError with aiohttp's error as the cause, which tells them apart."""
+        """Status and body. Raises TimedOut or NetworkError; aiohttp's error is the cause, which tells them apart."""
         files = request_data.multipart_data if request_data else None
         usual = self._read_files if files else self._read
         read = read_timeout if isinstance(read_timeout, int | float) else usual

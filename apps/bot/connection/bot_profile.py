@@ -1,4 +1,6 @@
-"""What Telegram says of our bot. A thief of its token can rename it, in one language only too; the owner can at @BotFather."""
+"""What Telegram says of our bot. A thief of its token can rename it, in one language only too; the owner can at
+@BotFather.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ SEEN = ("first_name", "username", "can_join_groups", "can_read_all_group_message
 
 
 def note_profile(me: dict[str, Any], names: list[str] | None) -> None:
-    """Remember the results of getMe and of getMyName in the shop's languages (None: it could not be asked); when the same bot looks
-    different from before, people are told once.
+    """Remember the results of getMe and of getMyName in the shop's languages (None: it could not be asked); when the
+    same bot looks different from before, people are told once.
 
     Fields that are not in SEEN tell nothing: Telegram adds some now and then.
     """

@@ -1,8 +1,7 @@
 """The menu of commands that Telegram shows beside the text field, told at each start from the router's own map.
 
-Bot API, setMyCommands: at most 100 commands; a word of 1-32 lower-case letters, digits and underscores, a description of 1-256
-characters; the menu without a language is for everybody whose language has none of its own.
-"""
+Bot API, setMyCommands: at most 100 commands; a word of 1-32 lower-case letters, digits and underscores, a description
+of 1-256 characters; the menu without a language is for everybody whose language has none of its own."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ def note_mode(mode: str) -> None:
 
 @dataclass(frozen=True)
 class Webhook:
-    """How the webhook is set: Telegram keeps an address for half an hour, and does nothing when nothing changes, so that a
-    move needs both an address and a new secret (telegram.md)."""
+    """How the webhook is set: Telegram keeps an address for half an hour, and does nothing when nothing changes, so
+    that a move needs both an address and a new secret (telegram.md)."""
 
     address: str  # empty: Telegram asks the DNS
     secret: str
@@ -120,8 +120,8 @@ def as_telegram_would(webhook: Webhook) -> dict[str, Any]:
 
 
 def cannot_bring(info: dict[str, Any]) -> bool:
-    """Whether Telegram has updates for us, its last try failed, and nothing has come since: a firewall or a name that is wrong
-    only for Telegram shows nowhere else. `info`: the result of getWebhookInfo."""
+    """Whether Telegram has updates for us, its last try failed, and nothing has come since: a firewall or a name that
+    is wrong only for Telegram shows nowhere else. `info`: the result of getWebhookInfo."""
     failed = info.get("last_error_date")
     if not failed or not info.get("pending_update_count"):
         return False
@@ -174,8 +174,8 @@ class Failover:
                 self._stop_polling()
 
     async def _let_web_start(self, client: httpx.AsyncClient) -> None:
-        """We may be up before the web process: a webhook that fails only because of that must not cost five minutes. When the
-        leader before us polled, nobody is left without an ear meanwhile: the first look decides."""
+        """We may be up before the web process: a webhook that fails only because of that must not cost five minutes.
+        When the leader before us polled, nobody is left without an ear meanwhile: the first look decides."""
         until = time.monotonic() + STARTING
         with suppress(DatabaseError):
             if await in_thread(mode_now) == "polling":
@@ -283,8 +283,8 @@ class Failover:
         return outcome
 
     async def _check_webhook(self) -> None:
-        """What Telegram says of the webhook: a token that is dead, a webhook that is not ours (a stolen token shows here) and is set
-        again or deleted, an address it still keeps, updates it cannot bring."""
+        """What Telegram says of the webhook: a token that is dead, a webhook that is not ours (a stolen token shows
+        here) and is set again or deleted, an address it still keeps, updates it cannot bring."""
         self._info_at = now = time.monotonic()
         outcome = await self.telegram.try_call("getWebhookInfo", {})
         await self._note_token(outcome)
@@ -320,7 +320,9 @@ class Failover:
         await in_thread(lambda: note_profile(me.result, names))
 
     async def _names(self) -> list[str] | None:
-        """What the bot is called in each of the shop's languages; None where Telegram does not say, as an API of one's own may not."""
+        """What the bot is called in each of the shop's languages; None where Telegram does not say, as an API of one's
+        own may not.
+        """
         names = []
         for language, _ in settings.LANGUAGES:
             name = await self.telegram.try_call("getMyName", {"language_code": language})

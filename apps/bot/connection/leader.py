@@ -118,7 +118,7 @@ class BotProcess:
         return self.held is not None
 
     def _place(self) -> str:
-        """This machine since it was switched on, and the folder: a server made as a copy of another has its name too."""
+        """This machine since it was switched on, and the folder: a server copied from another has its name too."""
         return f"{boot_id()}:{settings.SHOP_FOLDER}"[-120:]
 
     def _alone(self) -> bool:
@@ -157,8 +157,8 @@ class BotProcess:
                 await asyncio.sleep(0.1)
 
     async def _pulse(self, sender: Sender) -> None:
-        """The sign of life is work that was done: a loop that hangs goes silent, and so does a leader whose sender or lease waits
-        for a database that never answers."""
+        """The sign of life is work that was done: a loop that hangs goes silent, and so does a leader whose sender or
+        lease waits for a database that never answers."""
         while True:
             if time.monotonic() - min(sender.worked_at, self._renewed_at) < WORKED:
                 self._beat()
@@ -196,6 +196,12 @@ async def listen(sender: Sender) -> None:
 def listening_params() -> dict[str, Any]:
     """Connection parameters of the shop's database for a connection that only listens."""
     database = settings.DATABASES["default"]
-    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}  # nosec B105: names of settings
+    known = {
+        "dbname": "NAME",
+        "user": "USER",
+        "password": "PASSWORD",
+        "host": "HOST",
+        "port": "PORT",
+    }  # nosec B105: names of settings
     found = {name: database[key] for name, key in known.items() if database.get(key)}
     return {**found, "autocommit": True}

@@ -1,4 +1,6 @@
-"""The rule by which updates come in: webhook while it works, else polling, and no flapping between them. No network, no clock."""
+"""The rule by which updates come in: webhook while it works, else polling, and no flapping between them. No network, no
+clock.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ class Choice:
         return self.mode == "webhook" and self._bad_since is not None
 
     def decide(self, healthy: bool, now: float, *, forbidden: bool = False) -> str:
-        """`forbidden`: we reach ourselves and Telegram says that it does not reach us. Nothing shows when that is over but a try,
-        so that each failed one makes the next wait twice as long."""
+        """`forbidden`: we reach ourselves and Telegram says that it does not reach us. Nothing shows when that is over
+        but a try, so that each failed one makes the next wait twice as long."""
         if self.wanted in ("webhook", "polling"):
             self.mode = self.wanted
             return self.mode

@@ -1,4 +1,6 @@
-"""Another bot in place of a banned one: same buyers, same orders. Chats are known by Telegram's ids of people, not by bots."""
+"""Another bot in place of a banned one: same buyers, same orders. Chats are known by Telegram's ids of people, not by
+bots.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ audit.describe(  # all of the way in: this module is loaded wherever the audit l
 
 
 def change_bot(token: str, username: str, *, actor: str) -> None:
-    """Put another bot in force. Buyers meet it when they first write to it; then their open orders are told (CHAT_MOVED).
+    """Put another bot in force. Buyers meet it when they first write to it; then their open orders are told
+    (CHAT_MOVED).
 
     What would change messages of the old bot is dropped: no other bot can edit them, and their numbers mean others now.
     Costs one pass over chats and invoices, once.
@@ -54,7 +57,9 @@ def has_met(chat: Chat) -> bool:
 
 
 def welcome(chat: Chat) -> dict[str, int]:
-    """A chat meets the bot in force: what must be told rings. Returns the columns to store; nothing when they know each other."""
+    """A chat meets the bot in force: what must be told rings. Returns the columns to store; nothing when they know each
+    other.
+    """
     if has_met(chat):
         return {}
     for task in settings.CHAT_MOVED:

@@ -1,4 +1,6 @@
-"""Somebody else who polls with our token. Telegram ends the older of two getUpdates with a 409, so that each of us wins some."""
+"""Somebody else who polls with our token. Telegram ends the older of two getUpdates with a 409, so that each of us wins
+some.
+"""
 
 from __future__ import annotations
 

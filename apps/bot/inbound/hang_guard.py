@@ -1,5 +1,5 @@
-"""An update whose handling never ends takes its thread along for good. Its process ends instead, the supervisor starts a clean one,
-and the attempt counts: after the last one the update is put aside, and everybody else is served."""
+"""An update whose handling never ends takes its thread along for good. Its process ends instead, the supervisor starts
+a clean one, and the attempt counts: after the last one the update is put aside, and everybody else is served."""
 
 from __future__ import annotations
 

@@ -42,9 +42,8 @@ AT_ONCE = 100  # updates of one chat handled by one caller before the clock take
 def receive(bot: int, body: Any) -> InboundUpdate | None:
     """Keep one update, whatever is in it; None when there is nothing (more) to handle.
 
-    Raises NotAnUpdate, and OperationalError or InterfaceError when the database is away: nothing else. What cannot be read or
-    kept as it should be is kept as it came, marked unreadable, and people are told once.
-    """
+    Raises NotAnUpdate, and OperationalError or InterfaceError when the database is away: nothing else. What cannot be
+    read or kept as it should be is kept as it came, marked unreadable, and people are told once."""
     try:
         return store(bot, body) or unhandled(bot, body)
     except (NotAnUpdate, OperationalError, InterfaceError):
@@ -56,7 +55,9 @@ def receive(bot: int, body: Any) -> InboundUpdate | None:
 
 
 def store(bot: int, body: Any) -> InboundUpdate | None:
-    """Keep one update. None when it is known already. Raises NotAnUpdate, Unreadable, DatabaseError when it cannot be kept."""
+    """Keep one update. None when it is known already. Raises NotAnUpdate, Unreadable, DatabaseError when it cannot be
+    kept.
+    """
     incoming = parse(body)
     chat = _chat(incoming) if incoming.chat_id else None
     final = incoming.kind == "other" or chat is None
@@ -81,8 +82,8 @@ def _keep_unreadable(bot: int, body: Any, why: str) -> None:
 
 
 def unhandled(bot: int, body: Any) -> InboundUpdate | None:
-    """A known update that nobody has handled yet: the process that stored it died before it answered, and Telegram brings it
-    again at once, long before the clock would ring it. That is another attempt."""
+    """A known update that nobody has handled yet: the process that stored it died before it answered, and Telegram
+    brings it again at once, long before the clock would ring it. That is another attempt."""
     incoming = parse(body)
     due = InboundUpdate.objects.filter(bot=bot, update_id=incoming.update_id, next_at__isnull=False, last_error="")
     known = due.select_related("chat").first()
@@ -103,8 +104,8 @@ def _count_attempt(update: InboundUpdate) -> bool:
 
 
 def waiting_chats(most: int = 500) -> list[Any]:
-    """Chats with updates that nobody has tried to handle yet, the longest waiting first, once each; the first of each chat is
-    counted as tried once more, since whoever had it may have died of it."""
+    """Chats with updates that nobody has tried to handle yet, the longest waiting first, once each; the first of each
+    chat is counted as tried once more, since whoever had it may have died of it."""
     due = InboundUpdate.objects.filter(next_at__isnull=False, last_error="", chat__isnull=False).order_by("next_at")
     chats = list(dict.fromkeys(due.values_list("chat_id", flat=True)[:most]))
     for chat_id in chats:

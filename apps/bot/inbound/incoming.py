@@ -19,8 +19,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Incoming:
-    """One update. `kind`: `message`, `button`, `membership`, `service` (what nobody said) or `other` (edits, channels: left
-    alone)."""
+    """One update. `kind`: `message`, `button`, `membership`, `service` (what nobody said) or `other` (edits, channels:
+    left alone)."""
 
     update_id: int
     kind: str

@@ -43,7 +43,8 @@ class Poller:
             try:
                 await self._round()
             except Conflict as conflict:
-                # a webhook: the failover finds and deletes it within a minute; a second poller: one of us wins each call
+                # a webhook: the failover finds and deletes it within a minute; a second poller: one of us wins each
+                # call
                 self.rival.note(conflict)
                 log.warning("another getUpdates or a webhook is in the way", extra={"action": "poll_conflict"})
                 await asyncio.sleep(3)
@@ -79,7 +80,7 @@ def number_of(update: Any) -> int:
 
 
 def left_behind() -> list[Any]:
-    """Chats with something that a poller before us stored and did not live to handle: nobody should wait for the clock."""
+    """Chats whose updates an earlier poller stored and did not live to handle: they need not wait for the clock."""
     try:
         return inbox.waiting_chats()
     except DatabaseError:
@@ -88,8 +89,8 @@ def left_behind() -> list[Any]:
 
 
 def store_all(updates: list[dict[str, Any]]) -> list[Any]:
-    """Keep every update for itself; returns the chats that have something to handle, in order, once each. Raises DatabaseError
-    when the database is away, and for nothing that stands in an update."""
+    """Keep every update for itself; returns the chats that have something to handle, in order, once each. Raises
+    DatabaseError when the database is away, and for nothing that stands in an update."""
     chats: dict[Any, None] = {}
     try:
         for body in updates:

@@ -9,9 +9,24 @@ from apps.bot.inbound.incoming import NAME_CHARS, TEXT_CHARS, Incoming, NotAnUpd
 
 ID_LIMIT = 2**63  # of a column
 MEDIA = (  # what people send beside words (Bot API: Message)
-    "photo", "document", "sticker", "voice", "video", "audio", "animation", "video_note", "contact", "location", "venue", "poll",
-    "dice", "story", "game", "paid_media", "checklist",
-)  # fmt: skip
+    "photo",
+    "document",
+    "sticker",
+    "voice",
+    "video",
+    "audio",
+    "animation",
+    "video_note",
+    "contact",
+    "location",
+    "venue",
+    "poll",
+    "dice",
+    "story",
+    "game",
+    "paid_media",
+    "checklist",
+)
 CHAT_KINDS = ("private", "group", "supergroup", "channel")
 Part = Mapping[str, Any]
 
@@ -25,7 +40,9 @@ def update_id_of(body: Any) -> int:
 
 
 def parse(body: Any) -> Incoming:
-    """Read one update; unknown kinds come back as `other`. Raises NotAnUpdate, or Unreadable when a part that we need is damaged."""
+    """Read one update; unknown kinds come back as `other`. Raises NotAnUpdate, or Unreadable when a part that we need
+    is damaged.
+    """
     update_id = update_id_of(body)
     if "callback_query" in body:
         return _button(update_id, _part(body, "callback_query"))
@@ -94,6 +111,11 @@ def _button(update_id: int, query: Part) -> Incoming:
     if not isinstance(message, dict):  # an inline message of elsewhere: nothing of ours
         return Incoming(update_id, "other", query_id=query_id)
     return Incoming(
-        update_id, "button", data=_words(query, "data", 64), query_id=query_id, message_id=_number(message, "message_id"),
-        has_photo=bool(message.get("photo")), **_people(message, query),
-    )  # fmt: skip
+        update_id,
+        "button",
+        data=_words(query, "data", 64),
+        query_id=query_id,
+        message_id=_number(message, "message_id"),
+        has_photo=bool(message.get("photo")),
+        **_people(message, query),
+    )

@@ -44,7 +44,8 @@ FROM (
     SELECT id FROM (
       SELECT DISTINCT ON (chat_id) id, urgency FROM (
         SELECT id, chat_id, urgency FROM bot_outboundmessage
-        WHERE state = 'queued' AND next_at <= shop_now() AND NOT chat_id = ANY(%(silent)s::uuid[]) AND urgency <= %(urgency)s
+        WHERE state = 'queued' AND next_at <= shop_now()
+          AND NOT chat_id = ANY(%(silent)s::uuid[]) AND urgency <= %(urgency)s
         ORDER BY urgency, id LIMIT %(window)s
       ) AS head ORDER BY chat_id, urgency, id
     ) AS candidate ORDER BY urgency, id LIMIT %(room)s
@@ -243,8 +244,8 @@ def _moved(message: OutboundMessage, outcome: Outcome) -> None:
 
 
 def _plainer(message: OutboundMessage, outcome: Outcome) -> None:
-    """A screen that Telegram refuses is still a screen: the next plainer form of it. What was remembered of a picture is forgotten;
-    an edit that does not stand becomes a new message."""
+    """A screen that Telegram refuses is still a screen: the next plainer form of it. What was remembered of a picture
+    is forgotten; an edit that does not stand becomes a new message."""
     if picture := _picture_of(message):
         PictureFile.objects.filter(bot=outbox.bot_id(), picture_id=picture).delete()
     if message.method in ("answerCallbackQuery", "deleteMessage"):

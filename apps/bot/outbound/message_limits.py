@@ -1,5 +1,5 @@
-"""Telegram's measure: lengths in UTF-16 units of the text a reader sees (Bot API: text 1-4096, caption 0-1024 after entities
-parsing), and how an HTML text is shortened to it with every tag closed."""
+"""Telegram's measure: lengths in UTF-16 units of the text a reader sees (Bot API: text 1-4096, caption 0-1024 after
+entities parsing), and how an HTML text is shortened to it with every tag closed."""
 
 from __future__ import annotations
 

@@ -17,9 +17,8 @@ PLAINEST = 2
 def pack(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
     """(method, parameters) of this message at its present plainness.
 
-    0: as it was meant. 1: plain words, without a kept picture. 2: what is left when even those are refused: goods and SNK as a .txt
-    document, an invoice's picture with its shortest words, a screen without its keyboard.
-    """
+    0: as it was meant. 1: plain words, without a kept picture. 2: what is left when even those are refused: goods and
+    SNK as a .txt document, an invoice's picture with its shortest words, a screen without its keyboard."""
     payload = dict(message.payload)
     shortest = payload.pop("_shortest", "")
     if message.method == "answerCallbackQuery":

@@ -1,4 +1,6 @@
-"""What staff press under an alert. Rights belong to numeric ids in private chats; everybody else gets one uniform answer."""
+"""What staff press under an alert. Rights belong to numeric ids in private chats; everybody else gets one uniform
+answer.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ def is_staff(chat: Chat) -> bool:
 
 
 def press_incident(verb: str, pk: UUID, *, allowed: bool, actor: str, language: str) -> tuple[str, Screen | None]:
-    """*Kutangani*: no more reminders. *Bisukan*: nothing of its kind for a night. *Selesai*: over, and everybody who heard of
-    it is told. What to say, what to show."""
+    """*Kutangani*: no more reminders. *Bisukan*: nothing of its kind for a night. *Selesai*: over, and everybody who
+    heard of it is told. What to say, what to show."""
     incident = Incident.objects.filter(pk=pk).first() if allowed else None
     with override(language):
         if incident is None or verb not in ("take", "mute", "over"):

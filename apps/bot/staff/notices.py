@@ -23,9 +23,27 @@ NOTICE = OutboundMessage.Kind.NOTICE
 
 # what the operators hear as well: the machine and its ways out, not the money
 OF_THE_MACHINE = {
-    "bot_changed", "clock_stepped", "credential_adopted", "dead_letter", "gateway_down", "gateway_refuses", "group_moved", "health", "message_refused", "owner_bot_down", "profile_changed", "queue_strange", "synthetic_failed", "token_revoked", "token_shared",
-    "telegram_deaf", "telegram_unreachable", "update_unreadable", "webhook_down", "webhook_hijacked",
-}  # fmt: skip
+    "bot_changed",
+    "clock_stepped",
+    "credential_adopted",
+    "dead_letter",
+    "gateway_down",
+    "gateway_refuses",
+    "group_moved",
+    "health",
+    "message_refused",
+    "owner_bot_down",
+    "profile_changed",
+    "queue_strange",
+    "synthetic_failed",
+    "token_revoked",
+    "token_shared",
+    "telegram_deaf",
+    "telegram_unreachable",
+    "update_unreadable",
+    "webhook_down",
+    "webhook_hijacked",
+}
 # what stops the selling: sellers hear it as well, by the shop's bot and without buttons
 OF_THE_SALE = {"gateway_down", "gateway_refuses", "goods_late", "money_review", "telegram_deaf", "webhook_down"}
 

@@ -1,8 +1,7 @@
 """The owner bot: a bot of its own (OWNER_BOT_TOKEN) that alerts come by. Its buttons are heard here, by the leader.
 
-It stands apart from the shop's bot: another token, perhaps another API, no outbox. What staff press under an alert is answered
-at once; everything else it is told is greeted or left.
-"""
+It stands apart from the shop's bot: another token, perhaps another API, no outbox. What staff press under an alert is
+answered at once; everything else it is told is greeted or left."""
 
 from __future__ import annotations
 

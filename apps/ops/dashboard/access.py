@@ -1,6 +1,6 @@
-"""On a server the dashboard is closed to the internet until its logins have a second factor: whoever comes through nginx must
-come from ADMIN_ALLOW, and who comes through SSH to the socket has no forwarded address. nginx refuses first; this holds when
-its site was written for another ADMIN_PATH."""
+"""On a server the dashboard is closed to the internet until its logins have a second factor: whoever comes through
+nginx must come from ADMIN_ALLOW, and who comes through SSH to the socket has no forwarded address. nginx refuses first;
+this holds when its site was written for another ADMIN_PATH."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ClosedDashboard:
 
 
 def may_enter(came_by: str) -> bool:
-    """Whether an address, as nginx forwards it, is in ADMIN_ALLOW (addresses, networks or `all`), or this host's own."""
+    """Whether an address, as nginx forwards it, is this host's own or in ADMIN_ALLOW (addresses, networks, `all`)."""
     try:
         address = ip_address(came_by.strip())
     except ValueError:

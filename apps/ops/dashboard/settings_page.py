@@ -18,9 +18,16 @@ from apps.bot.dialogue.texts import CONTACT
 from apps.orders.services import durations, opening_hours, restock_alerts, storefront
 
 FIRST = (  # what is changed most, on top
-    storefront.SHOP_CLOSED, storefront.CLOSED_NOTE, CONTACT, opening_hours.OPENS, opening_hours.CLOSES, opening_hours.QUIET_FROM, opening_hours.QUIET_TO,
-    durations.FIRST, durations.LAST,
-)  # fmt: skip
+    storefront.SHOP_CLOSED,
+    storefront.CLOSED_NOTE,
+    CONTACT,
+    opening_hours.OPENS,
+    opening_hours.CLOSES,
+    opening_hours.QUIET_FROM,
+    opening_hours.QUIET_TO,
+    durations.FIRST,
+    durations.LAST,
+)
 
 
 class TimeOfDay(forms.TimeField):

@@ -14,7 +14,8 @@ PATIENCE = 120.0  # seconds a buyer waits for one answer while everything dies a
 WRITERS = 400  # each writes seldom enough never to meet the polite pause
 JOBS = """
 SELECT (SELECT count(*) FROM bot_inboundupdate) + (SELECT count(*) FROM bot_outboundmessage)
-     + (SELECT count(*) FROM orders_payment) + (SELECT count(*) FROM orders_gatewayevent) + (SELECT count(*) FROM snk_dispatch)
+     + (SELECT count(*) FROM orders_payment) + (SELECT count(*) FROM orders_gatewayevent)
+     + (SELECT count(*) FROM snk_dispatch)
 """
 
 

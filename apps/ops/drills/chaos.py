@@ -1,4 +1,6 @@
-"""`drill chaos` (roadmap 1.2, 1.3, 6.1): everything is killed, hung and paused under load; nothing may be lost or doubled."""
+"""`drill chaos` (roadmap 1.2, 1.3, 6.1): everything is killed, hung and paused under load; nothing may be lost or
+doubled.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +46,13 @@ class Chaos:
     def __init__(self, play: Play) -> None:
         self.play = play
         self.shop = ShopCopy(
-            play.folder / "copy", SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6", PAYMENT_POLL_EVERY="6",
+            play.folder / "copy",
+            SANDBOX_RATE="3000",
+            TELEGRAM_RATE="1000",
+            PAYMENT_POLL_FIRST="6",
+            PAYMENT_POLL_EVERY="6",
             TELEGRAM_MODE="webhook",
-        )  # fmt: skip
+        )
         self.shop.env["PUBLIC_URL"] = f"http://127.0.0.1:{self.shop.port}"
         self.first_deaths: dict[str, float] = {}
         self.kills = 0
@@ -224,7 +230,7 @@ class Chaos:
         self.play.keep(at_least("jobs", f"at least {wanted} jobs passed through the kills", crowd.jobs(), wanted))
 
     def _standby_takes_over(self) -> None:
-        """A second host on the same database: the leader is paused, the standby leads, the old one may not come back."""
+        """A second host on the same database: the leader is paused, the standby leads, the old one stays out."""
         self.play.say("a second host; the leader is paused")
         place = self.play.folder / "host2"
         env = {
@@ -236,7 +242,7 @@ class Chaos:
         with (self.play.folder / "host2.log").open("wb") as log:
             standby = subprocess.Popen(
                 [sys.executable, "manage.py", "runbot"], cwd=ROOT, env=env, stdout=log, stderr=log
-            )  # noqa: S603
+            )
         try:
             self.shop.wait((place / "run/beats/bot").exists, "the standby", 30)
             if self.play.planted("heirless"):
@@ -276,10 +282,14 @@ class Chaos:
         hand.stopProcess("shop:bot")
         env = {**self.shop.env, "DATABASE_URL": self.shop.database_url, "DJANGO_SETTINGS_MODULE": "autoorder.settings"}
         more = ["--planted"] if self.play.planted("stale") else []
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "apps.ops.drills.stale_leader", str(rounds), *more], cwd=ROOT, env=env, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "apps.ops.drills.stale_leader", str(rounds), *more],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         refused = json.loads(done.stdout)["refused"] if done.returncode == 0 else 0
         hand.startProcess("shop:bot", False)
         self.play.faults.append(f"{rounds} holders of a lease that another one had taken meanwhile")
@@ -320,9 +330,9 @@ def run(play: Play) -> None:
 
 DRILL = Drill(
     "chaos",
-    "Whatever process dies, hangs or sleeps, while people buy: the shop serves again by itself, everything paid is "
-    "delivered once, no job is lost, and people are told. Money is booked though the gateway was silent for a day or the "
-    "goods fail.",
+    "Whatever process dies, hangs or sleeps, while people buy: the shop serves again by itself, everything paid is"
+    " delivered once, no job is lost, and people are told. Money is booked though the gateway was silent for a day or"
+    " the goods fail.",
     run,
     plants=planted_faults.CHAOS,
 )

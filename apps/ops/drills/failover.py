@@ -1,4 +1,6 @@
-"""`drill failover` (roadmap 1.1): the way in is switched under load, dies, comes back and moves; no update is lost or doubled."""
+"""`drill failover` (roadmap 1.1): the way in is switched under load, dies, comes back and moves; no update is lost or
+doubled.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ POLLING_WITHIN = 60.0
 PROBER = 700_000
 PRODUCT = "Spotify"
 NEW_TOKEN = "2000002:the-next-bot"  # noqa: S105  # nosec B105: of the fake
-STORED = f"SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL AND dead_at IS NULL) FROM bot_inboundupdate WHERE update_id < {FIRST_UPDATE}"
+STORED = (
+    "SELECT count(*), count(DISTINCT update_id), count(*) FILTER (WHERE next_at IS NULL AND dead_at IS NULL) FROM"
+    f" bot_inboundupdate WHERE update_id < {FIRST_UPDATE}"
+)
 OUT_OF_ORDER = """
 SELECT count(*) FROM (SELECT handled_at, lag(handled_at) OVER (PARTITION BY chat_id ORDER BY update_id) AS before
 FROM bot_inboundupdate) AS pair WHERE before > handled_at
@@ -282,8 +287,8 @@ def run(play: Play) -> None:
 
 DRILL = Drill(
     "failover",
-    "Whether updates come by webhook or polling, through this front or another: each is handled once, in order, and the shop "
-    "finds the other way by itself.",
+    "Whether updates come by webhook or polling, through this front or another: each is handled once, in order, and the"
+    " shop finds the other way by itself.",
     run,
     plants=planted_faults.FAILOVER,
 )

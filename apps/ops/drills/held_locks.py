@@ -1,4 +1,6 @@
-"""Locks that keep a copy's database from working: sessions that wait for each other, and a transaction that somebody forgot."""
+"""Locks that keep a copy's database from working: sessions that wait for each other, and a transaction that somebody
+forgot.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ TABLES = ("bot_chat", "bot_inboundupdate", "orders_order", "bot_outboundmessage"
 
 
 def deadlock(shop: ShopCopy, first: str, second: str) -> None:
-    """Two sessions that each lock a table and then want the other's. PostgreSQL ends whoever closes a circle, after a second: one of
-    them, or one of the shop's own transactions, which wait behind both."""
+    """Two sessions that each lock a table and then want the other's. PostgreSQL ends whoever closes a circle, after a
+    second: one of them, or one of the shop's own transactions, which wait behind both."""
 
     def take(held: str, wanted: str) -> None:
         with suppress(psycopg.OperationalError), psycopg.connect(shop.database_url) as wire:
@@ -36,7 +38,9 @@ def deadlocks(shop: ShopCopy) -> int:
 
 
 def forget(shop: ShopCopy, tables: tuple[str, ...], *, busy: float = 0.0) -> psycopg.Connection:
-    """A session that locks tables and then does nothing; with `busy` it works for so many seconds, so that nobody may end it."""
+    """A session that locks tables and then does nothing; with `busy` it works for so many seconds, so that nobody may
+    end it.
+    """
     wire = psycopg.connect(shop.database_url)
     while True:
         try:

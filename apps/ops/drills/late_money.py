@@ -1,5 +1,5 @@
-"""Two ways in which paid money was lost elsewhere, played on a copy: a gateway that says nothing for longer than anybody listens,
-and goods that cannot be prepared."""
+"""Two ways in which paid money was lost elsewhere, played on a copy: a gateway that says nothing for longer than
+anybody listens, and goods that cannot be prepared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ SELECT count(*) FROM orders_payment
 WHERE (asked_at IS NULL OR asked_at < created_at + %s::interval) AND reference = ANY(%s)"""
 SPOIL_UNITS = """
 UPDATE orders_stockunit SET content = '\\x00' WHERE id IN (
-  SELECT s.unit_id FROM orders_seat s JOIN orders_orderline l ON l.id = s.line_id JOIN orders_order o ON o.id = l.order_id
+  SELECT s.unit_id FROM orders_seat s JOIN orders_orderline l ON l.id = s.line_id
+  JOIN orders_order o ON o.id = l.order_id
   WHERE o.number = %s)"""
 HELD_MONEY = "SELECT count(*) FROM orders_payment WHERE reference = %s AND state = 'confirmed' AND review = 'broken'"
 

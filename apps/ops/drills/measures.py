@@ -1,4 +1,6 @@
-"""What a drill measured against what was promised. A measure that cannot fail is none: each is shown red by a planted fault."""
+"""What a drill measured against what was promised. A measure that cannot fail is none: each is shown red by a planted
+fault.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An nginx on loopback before a copy of the shop, with the site files that servers get, and the SOP page that moves it."""
+"""An nginx on loopback before a copy of the shop, with a server's site files, and the SOP page that moves it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def nginx_program() -> str:
 
 
 def run(words: list[str], env: Mapping[str, str] | None = None) -> str:
-    """What a program prints. With `env` it sees only that: the keys of the shop around the copy are none of its business."""
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env, cwd=ROOT)  # noqa: S603
+    """What a program prints. With `env` it sees only that: the keys of the shop around the copy are none of its
+    business.
+    """
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env, cwd=ROOT)
     if done.returncode:
         raise CopyFailed(f"{' '.join(words)[:300]}: {done.stdout[-300:]}{done.stderr[-500:]}")
     return done.stdout
@@ -61,8 +63,26 @@ class Fronts:
         self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         self.certificate, self.key = folder / "cert.pem", folder / "key.pem"
-        run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={DOMAIN}", "-addext",
-             f"subjectAltName=DNS:{DOMAIN}", "-keyout", str(self.key), "-out", str(self.certificate)])  # fmt: skip
+        run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                f"/CN={DOMAIN}",
+                "-addext",
+                f"subjectAltName=DNS:{DOMAIN}",
+                "-keyout",
+                str(self.key),
+                "-out",
+                str(self.certificate),
+            ]
+        )
 
     @property
     def public_url(self) -> str:
@@ -79,13 +99,28 @@ class Fronts:
 
     def install_old(self, shop: ShopCopy) -> None:
         """The site of deploy/nginx, its ports and its socket replaced by ours."""
-        site = (ROOT / "deploy/nginx/autoorder.conf").read_text()
+        site, plain = (ROOT / "deploy/nginx/autoorder.conf").read_text(), free_port()
         for old, new in (
-            ("@DOMAIN@", DOMAIN), ("@ADMIN@", ADMIN), ("@ALLOW@", ""), ("@CERTIFICATE@", str(self.certificate)), ("@KEY@", str(self.key)),
+            ("@DOMAIN@", DOMAIN),
+            ("@ADMIN@", ADMIN),
+            ("@ALLOW@", ""),
+            ("@CERTIFICATE@", str(self.certificate)),
+            ("@KEY@", str(self.key)),
             ("server unix:/run/autoorder/web.sock", f"server 127.0.0.1:{shop.port}"),
-            ("    listen 80;\n    listen [::]:80;\n", f"    listen {OLD}:{free_port()};\n"),
-            ("    listen 443 ssl http2;\n    listen [::]:443 ssl http2;\n", f"    listen {OLD}:{self.port} ssl http2;\n"),
-        ):  # fmt: skip
+            (
+                "    listen 80 default_server;\n    listen [::]:80 default_server;\n",
+                f"    listen {OLD}:{plain} default_server;\n",
+            ),
+            (
+                "    listen 443 ssl default_server;\n    listen [::]:443 ssl default_server;\n",
+                f"    listen {OLD}:{self.port} ssl default_server;\n",
+            ),
+            ("    listen 80;\n    listen [::]:80;\n", f"    listen {OLD}:{plain};\n"),
+            (
+                "    listen 443 ssl http2;\n    listen [::]:443 ssl http2;\n",
+                f"    listen {OLD}:{self.port} ssl http2;\n",
+            ),
+        ):
             if old not in site:
                 raise CopyFailed(f"deploy/nginx/autoorder.conf has no {old!r} any more")
             site = site.replace(old, new)
@@ -110,10 +145,19 @@ class Fronts:
         shim.write_text(f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" manage.py "$@"\n')
         shim.chmod(0o700)
         named = {
-            "DOMAIN": DOMAIN, "ADMIN": ADMIN, "NEW_IP": NEW, "HTTPS_PORT": str(self.port), "LISTEN": f"{NEW}:{self.port}", "ORIGIN": f"127.0.0.1:{shop.port}",
-            "CERTIFICATE": str(self.certificate), "KEY": str(self.key), "SITES": str(self.folder / "new"),
-            "NGINX": self.command("new"), "AUTOORDER": str(shim), "CURL_CA_BUNDLE": str(self.certificate),
-        }  # fmt: skip
+            "DOMAIN": DOMAIN,
+            "ADMIN": ADMIN,
+            "NEW_IP": NEW,
+            "HTTPS_PORT": str(self.port),
+            "LISTEN": f"{NEW}:{self.port}",
+            "ORIGIN": f"127.0.0.1:{shop.port}",
+            "CERTIFICATE": str(self.certificate),
+            "KEY": str(self.key),
+            "SITES": str(self.folder / "new"),
+            "NGINX": self.command("new"),
+            "AUTOORDER": str(shim),
+            "CURL_CA_BUNDLE": str(self.certificate),
+        }
         chosen = BLOCK.findall(page)[blocks]
         for block in chosen:
             run(["sh", "-eu", "-c", block], {**shop.env, "DATABASE_URL": shop.database_url, **named})

@@ -1,4 +1,6 @@
-"""Faults planted on purpose, so that every measure of every drill can be seen red. Each names the measures it must break."""
+"""Faults planted on purpose, so that every measure of every drill can be seen red. Each names the measures it must
+break.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ CHAOS: Plants = {
     "locked": breaks("deadlock", "forgotten"),  # a session that works holds the locks for too long
     "apart": breaks("deadlocks"),  # no two sessions want the same
     "idle": breaks("jobs", "orders"),  # nobody buys
-    "mute": breaks("buyers"),  # every second invoice is lost
+    "mute": breaks("buyers"),  # every third invoice is lost
     "heirless": breaks("standby"),  # the standby hangs too
     "numb": breaks("standby serves"),  # the web process hangs while the standby takes over
     "torn": breaks("one leader"),  # the lease is taken once more
@@ -63,47 +65,73 @@ FAILOVER: Plants = {
     "blind": breaks("health"),  # the command cannot read its settings
 }
 SQL = {
-    "chaos.lost": """
+    "chaos.lost": (
+        """
         CREATE FUNCTION lose_goods() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
           IF NEW.kind = 'goods' THEN RETURN NULL; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER lose_goods BEFORE INSERT ON bot_outboundmessage FOR EACH ROW EXECUTE FUNCTION lose_goods()""",
-    "chaos.mute": """
+        CREATE TRIGGER lose_goods BEFORE INSERT ON bot_outboundmessage FOR EACH ROW EXECUTE FUNCTION lose_goods()"""
+    ),
+    "chaos.mute": (
+        """
         CREATE SEQUENCE invoices;
         CREATE FUNCTION lose_invoices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-          IF NEW.kind = 'invoice' AND mod(nextval('invoices'), 2) = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER lose_invoices BEFORE INSERT ON bot_outboundmessage FOR EACH ROW EXECUTE FUNCTION lose_invoices()""",
+          IF NEW.kind = 'invoice' AND mod(nextval('invoices'), 3) = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER lose_invoices BEFORE INSERT ON bot_outboundmessage
+          FOR EACH ROW EXECUTE FUNCTION lose_invoices()"""
+    ),
     "chaos.torn": "UPDATE base_lease SET epoch = epoch + 1 WHERE name = 'bot'",
-    "chaos.twice": """
-        UPDATE orders_seat SET state = 'sold', sold_at = now(), line_id = (SELECT line_id FROM orders_seat WHERE state = 'sold' LIMIT 1)
-        WHERE id = (SELECT id FROM orders_seat WHERE state = 'available' LIMIT 1)""",
-    "chaos.closed": """
-        UPDATE orders_payment SET closed_at = now(), next_at = NULL WHERE received IS NULL AND state IN ('pending', 'expired')""",
-    "chaos.unheld": """
+    "chaos.twice": (
+        """
+        UPDATE orders_seat SET state = 'sold', sold_at = now(),
+          line_id = (SELECT line_id FROM orders_seat WHERE state = 'sold' LIMIT 1)
+        WHERE id = (SELECT id FROM orders_seat WHERE state = 'available' LIMIT 1)"""
+    ),
+    "chaos.closed": (
+        """
+        UPDATE orders_payment SET closed_at = now(), next_at = NULL
+        WHERE received IS NULL AND state IN ('pending', 'expired')"""
+    ),
+    "chaos.unheld": (
+        """
         CREATE FUNCTION lose_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
           IF NEW.task LIKE '%%.tell_held' THEN RETURN NULL; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER lose_held BEFORE INSERT ON base_errand FOR EACH ROW EXECUTE FUNCTION lose_held()""",
-    "chaos.left": """
+        CREATE TRIGGER lose_held BEFORE INSERT ON base_errand FOR EACH ROW EXECUTE FUNCTION lose_held()"""
+    ),
+    "chaos.left": (
+        """
         UPDATE bot_inboundupdate SET next_at = now() + interval '1 day'
-        WHERE id = (SELECT id FROM bot_inboundupdate WHERE next_at IS NULL ORDER BY id LIMIT 1)""",
-    "chaos.dropped": """
+        WHERE id = (SELECT id FROM bot_inboundupdate WHERE next_at IS NULL ORDER BY id LIMIT 1)"""
+    ),
+    "chaos.dropped": (
+        """
         UPDATE bot_inboundupdate SET dead_at = now()
-        WHERE id = (SELECT id FROM bot_inboundupdate WHERE next_at IS NULL ORDER BY id OFFSET 1 LIMIT 1)""",
-    "failover.lost": """
+        WHERE id = (SELECT id FROM bot_inboundupdate WHERE next_at IS NULL ORDER BY id OFFSET 1 LIMIT 1)"""
+    ),
+    "failover.lost": (
+        """
         CREATE FUNCTION lose_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
           IF random() < 0.02 THEN RETURN NULL; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER lose_some BEFORE INSERT ON bot_inboundupdate FOR EACH ROW EXECUTE FUNCTION lose_some()""",
+        CREATE TRIGGER lose_some BEFORE INSERT ON bot_inboundupdate FOR EACH ROW EXECUTE FUNCTION lose_some()"""
+    ),
     "failover.lost.over": "DROP TRIGGER lose_some ON bot_inboundupdate",
-    "failover.silent": """
+    "failover.silent": (
+        """
         CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.bot := NULL; RETURN NEW; END $$;
-        CREATE TRIGGER forget BEFORE UPDATE ON bot_chat FOR EACH ROW EXECUTE FUNCTION forget()""",
-    "failover.doubled": """
+        CREATE TRIGGER forget BEFORE UPDATE ON bot_chat FOR EACH ROW EXECUTE FUNCTION forget()"""
+    ),
+    "failover.doubled": (
+        """
         INSERT INTO bot_inboundupdate
         SELECT (jsonb_populate_record(known, jsonb_build_object('id', gen_random_uuid(), 'bot', known.bot + 1))).*
-        FROM bot_inboundupdate AS known WHERE next_at IS NULL LIMIT 5""",
-    "failover.jumbled": """
+        FROM bot_inboundupdate AS known WHERE next_at IS NULL LIMIT 5"""
+    ),
+    "failover.jumbled": (
+        """
         UPDATE bot_inboundupdate SET handled_at = handled_at + interval '1 day'
-        WHERE update_id = (SELECT min(update_id) FROM bot_inboundupdate WHERE handled_at IS NOT NULL AND chat_id IS NOT NULL
-                           GROUP BY chat_id HAVING count(DISTINCT update_id) > 1 LIMIT 1)""",
+        WHERE update_id = (SELECT min(update_id) FROM bot_inboundupdate
+          WHERE handled_at IS NOT NULL AND chat_id IS NOT NULL
+                           GROUP BY chat_id HAVING count(DISTINCT update_id) > 1 LIMIT 1)"""
+    ),
 }
 
 

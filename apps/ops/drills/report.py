@@ -68,9 +68,15 @@ def keep(report: Report, *, actor: str = "manage.py") -> DrillReport:
     text = json.dumps(report.as_dict(), ensure_ascii=False, sort_keys=True, indent=1)
     with transaction.atomic():
         row = DrillReport.objects.create(
-            name=report.name, passed=report.passed, planted=report.planted, scale=report.scale, started_at=report.started_at,
-            ended_at=report.ended_at, text=text, signature=signature_of(text),
-        )  # fmt: skip
+            name=report.name,
+            passed=report.passed,
+            planted=report.planted,
+            scale=report.scale,
+            started_at=report.started_at,
+            ended_at=report.ended_at,
+            text=text,
+            signature=signature_of(text),
+        )
         kind = "drill.passed" if report.passed else "drill.failed"
         sha = hashlib.sha256(text.encode()).hexdigest()
         audit.append(kind, f"drill:{row.pk}", actor=actor, name=report.name, planted=report.planted, sha256=sha)

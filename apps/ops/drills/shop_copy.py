@@ -47,9 +47,14 @@ class ShopCopy:
         self.fakes = f"http://127.0.0.1:{free_port()}"
         inherited = {k: v for k, v in os.environ.items() if INHERITED.match(k) and k not in ITS_OWN}
         self.env = {
-            **inherited, "PORT": str(self.port), "AUTOORDER_VAR": str(folder), "AUTOORDER_ENV_FILE": str(folder / "env"),
-            "SANDBOX_URL": self.fakes, "AUTOORDER_TESTS": "1", **environment,
-        }  # fmt: skip
+            **inherited,
+            "PORT": str(self.port),
+            "AUTOORDER_VAR": str(folder),
+            "AUTOORDER_ENV_FILE": str(folder / "env"),
+            "SANDBOX_URL": self.fakes,
+            "AUTOORDER_TESTS": "1",
+            **environment,
+        }
         self.up: subprocess.Popen[bytes] | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -58,7 +63,7 @@ class ShopCopy:
         starts = self.said.count("Ctrl-C stops it") if again else 0
         with (self.folder / "up.log").open("ab") as out:
             command = [sys.executable, "manage.py", "up"]
-            self.up = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=out, stderr=out)  # noqa: S603
+            self.up = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=out, stderr=out)
         self.wait(lambda: self.said.count("Ctrl-C stops it") > starts, "the shop")
         return self
 
@@ -146,10 +151,15 @@ class ShopCopy:
 
     def manage(self, *words: str, text: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[str]:
         env = {**self.env, "DATABASE_URL": self.database_url}
-        run = subprocess.run(  # noqa: S603
-            [sys.executable, "manage.py", *words], cwd=ROOT, env=env, input=text.decode(), capture_output=True, text=True,
+        run = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=env,
+            input=text.decode(),
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         if check and run.returncode:
             raise CopyFailed(run.stdout + run.stderr)
         return run

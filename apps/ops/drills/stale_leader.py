@@ -1,8 +1,8 @@
 """`python -m apps.ops.drills.stale_leader ROUNDS [--planted]`: runs inside a copy whose bot is stopped.
 
-A holder takes the lease and is paused; another takes over; the first wakes and wants to write. Each time the row itself must
-refuse it. Prints JSON: rounds, refused. `--planted`: the refusal is taken out, so that the drill can be seen to fail.
-"""
+A holder takes the lease and is paused; another takes over; the first wakes and wants to write. Each time the row itself
+must refuse it. Prints JSON: rounds, refused. `--planted`: the refusal is taken out, so that the drill can be seen to
+fail."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Once an hour a message really goes, silently, to the owner bot's chat and is deleted: an alert must not be the first to find
-out that the owner bot is dead or was never greeted."""
+"""Once an hour a message really goes, silently, to the owner bot's chat and is deleted: an alert must not be the first
+to find out that the owner bot is dead or was never greeted."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def try_way(routine: Routine) -> datetime:
 
 
 def goes_and_comes(base: str, token: str, chat: int) -> bool | None:
-    """Whether a message went out by this address; None when nobody was there, which says nothing about the bot and has an alarm
-    of its own. One that cannot be taken away again has proved the way all the same."""
+    """Whether a message went out by this address; None when nobody was there, which says nothing about the bot and has
+    an alarm of its own. One that cannot be taken away again has proved the way all the same."""
     with override(settings.LANGUAGE_CODE):
         said = {"chat_id": str(chat), "text": _("Uji jalur kabar, terhapus sendiri."), "disable_notification": "true"}
     try:

@@ -1,7 +1,8 @@
-"""How an incident reaches people: by the owner bot where there is one, else by the shop's; by mail and webhook when that fails.
+"""How an incident reaches people: by the owner bot where there is one, else by the shop's; by mail and webhook when
+that fails.
 
-`watch` tells of deaths by the same ways without any of this (host.alert_channels). Runs in threads of `runbot`, no transaction open.
-"""
+`watch` tells of deaths by the same ways without any of this (host.alert_channels). Runs in threads of `runbot`, no
+transaction open."""
 
 from __future__ import annotations
 
@@ -39,8 +40,8 @@ _rests_until = 0.0  # monotonic
 
 
 def tell_incident(incident: Incident, occasion: str) -> None:
-    """settings.INCIDENT_TASK. May tell twice after a crash. The shop's bot, by its outbox, is the last way; whom it cannot reach is
-    tried again by both (`unheard`).
+    """settings.INCIDENT_TASK. May tell twice after a crash. The shop's bot, by its outbox, is the last way; whom it
+    cannot reach is tried again by both (`unheard`).
 
     Without an owner bot nobody can say at once whether the shop's bot brought it: mail or webhook carry it as well.
     """
@@ -65,7 +66,9 @@ def unheard(about: str) -> None:
 
 
 def tell_again(incident: Incident, about: str) -> bool:
-    """settings.INCIDENT_AGAIN: one person once more, by the owner bot where there is one, else by the shop's. True: they heard it."""
+    """settings.INCIDENT_AGAIN: one person once more, by the owner bot where there is one, else by the shop's. True:
+    they heard it.
+    """
     _, _, occasion, chat = about.split(":", 3)
     mine, token = OutboundMessage.objects.filter(about=about), own_token()
     if mine.filter(state=OutboundMessage.State.SENT).exists():
@@ -79,7 +82,9 @@ def tell_again(incident: Incident, about: str) -> bool:
 
 
 def tell_report(people: list[int], template: str, *, about: str, **context: Any) -> None:
-    """A report that needs no hand: by the owner bot where there is one, else by the shop's; `about` makes it happen once."""
+    """A report that needs no hand: by the owner bot where there is one, else by the shop's; `about` makes it happen
+    once.
+    """
     token, screen = own_token(), Screen(render(f"alerts/{template}", settings.LANGUAGE_CODE, **context))
     until = time.monotonic() + WITHIN
     rest = [chat for chat in people if not (token and _bring(token, chat, screen, until))]

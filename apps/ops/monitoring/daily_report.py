@@ -1,4 +1,4 @@
-"""The daily report at 07.00: what needs no hand waits for it. Money for the owner, the machine for owner and operators."""
+"""The report at 07.00, for what needs no hand: money to the owner, the machine to owner and operators."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def day_before(at: datetime) -> tuple[datetime, datetime]:
 
 
 def about_money(upto: datetime) -> dict[str, Any]:
-    """Orders paid on the day before, midnight to midnight as the dashboard counts days, their rupiah, and what sold best."""
+    """Orders paid on the day before, midnight to midnight as the dashboard counts days, their rupiah, and what sold
+    best.
+    """
     since, upto = day_before(upto)
     paid = without_synthetic(Order.objects.filter(paid_at__gte=since, paid_at__lt=upto), "buyer")
     totals = paid.aggregate(orders=Count("pk"), rupiah=Sum("total"))
@@ -88,5 +90,7 @@ def about_machine(upto: datetime) -> dict[str, Any]:
     return {
         "incidents": day.count(),
         "still_open": list(open_incidents().order_by("opened_at")[:SHOWN]),
-        "drills_due": sorted(set(REGISTRY) - fresh) if memory_of_machine()[1] >= FREE_MEMORY else [],  # else each would refuse
-    }  # fmt: skip
+        "drills_due": (
+            sorted(set(REGISTRY) - fresh) if memory_of_machine()[1] >= FREE_MEMORY else []
+        ),  # else each would refuse
+    }

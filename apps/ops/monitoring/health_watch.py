@@ -1,7 +1,8 @@
-"""The health checks, looked at by the shop itself: what does not work for a while becomes an incident, and ends by itself.
+"""The health checks, looked at by the shop itself: what does not work for a while becomes an incident, and ends by
+itself.
 
-A single bad look is none (a backup reads the disk, a queue is full for a moment): only what stays rings somebody at night.
-"""
+A single bad look is none (a backup reads the disk, a queue is full for a moment): only what stays rings somebody at
+night."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The books are proved every hour by the shop itself: a truth that is broken rings, and ends when it holds again.
 
-One invariant a round, and only among rows of the last days: the whole history is proved by `checkinvariants`. None takes longer
-than the bound; the next is noted before this one starts, so that what is cut off does not keep the others from being looked at.
-"""
+One invariant a round, and only among rows of the last days: the whole history is proved by `checkinvariants`. None
+takes longer than the bound; the next is noted before this one starts, so that what is cut off does not keep the others
+from being looked at."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ BOUND = "8s"  # for each statement of a proof
 
 
 def prove(invariant: Invariant) -> list[str]:
-    """What breaks it among the rows of the last days. Raises OperationalError by QueryCanceled when that takes too long."""
+    """What breaks it among the rows of the last days. Raises OperationalError by QueryCanceled when that takes too
+    long.
+    """
     since = floor_of(timezone.now() - WINDOW)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [BOUND])

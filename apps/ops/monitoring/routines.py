@@ -1,4 +1,6 @@
-"""What the shop does by itself at its times: a row each, rung by the clock like all work. A routine never becomes a dead letter."""
+"""What the shop does by itself at its times: a row each, rung by the clock like all work. A routine never becomes a
+dead letter.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The synthetic buyer buys every five minutes: its updates come in as Telegram's would, its order and goods are rows like all
-others, and only the sender does not call Telegram for it. What breaks on this way, nobody could buy.
+"""The synthetic buyer buys every five minutes: its updates come in as Telegram's would, its order and goods are rows
+like all others, and only the sender does not call Telegram for it. What breaks on this way, nobody could buy.
 
 It never waits in a worker: one round presses the buttons, the next ones look what came of it.
 """

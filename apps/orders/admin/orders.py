@@ -89,15 +89,33 @@ def _check(order: Order, actor: str, chosen: Sequence[str]) -> str:
 
 
 ACTS = {
-    "kirim": Act("Kirim barang", "Uangnya cukup: ambil stok lagi dan kirim barang ke pembeli.", lambda o: o.state == "needs_review", _serve),
-    "kembalikan": Act("Uang sudah dikembalikan", "Catat bahwa uangnya sudah kamu kirim kembali ke pembeli. Pembeli langsung diberi tahu.",
-                      lambda o: bool(_debts(o)), _refund, _debts),
-    "ulang": Act("Kirim ulang", "Barang yang tidak sampai dikirim sekali lagi.",
-                 lambda o: o.lines.filter(state=LineState.UNDELIVERABLE).exists(), _resend),
-    "cek": Act("Cek pembayaran", "Tanya gateway sekarang.",
-               lambda o: o.payments.filter(received__isnull=True).exclude(transaction="").exists(), _check),
+    "kirim": Act(
+        "Kirim barang",
+        "Uangnya cukup: ambil stok lagi dan kirim barang ke pembeli.",
+        lambda o: o.state == "needs_review",
+        _serve,
+    ),
+    "kembalikan": Act(
+        "Uang sudah dikembalikan",
+        "Catat bahwa uangnya sudah kamu kirim kembali ke pembeli. Pembeli langsung diberi tahu.",
+        lambda o: bool(_debts(o)),
+        _refund,
+        _debts,
+    ),
+    "ulang": Act(
+        "Kirim ulang",
+        "Barang yang tidak sampai dikirim sekali lagi.",
+        lambda o: o.lines.filter(state=LineState.UNDELIVERABLE).exists(),
+        _resend,
+    ),
+    "cek": Act(
+        "Cek pembayaran",
+        "Tanya gateway sekarang.",
+        lambda o: o.payments.filter(received__isnull=True).exclude(transaction="").exists(),
+        _check,
+    ),
     "batal": Act("Batalkan", "Lepaskan stok; pembeli diberi tahu.", lambda o: o.state == "awaiting_payment", _cancel),
-}  # fmt: skip
+}
 
 
 MADE = Q(state=LineState.BY_HAND)

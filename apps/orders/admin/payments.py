@@ -51,8 +51,18 @@ class GatewayEventAdmin(ReadOnlyAdmin):
     exact_fields = ("reference", "transaction")
     ordering = ("-id",)
     fields = (
-        "gateway", "accepted", "reason", "transaction", "reference", "status", "times", "stored_at", "next_at", "last_error", "told",
-    )  # fmt: skip
+        "gateway",
+        "accepted",
+        "reason",
+        "transaction",
+        "reference",
+        "status",
+        "times",
+        "stored_at",
+        "next_at",
+        "last_error",
+        "told",
+    )
     readonly_fields = ("told",)
 
     @admin.display(description="isi")

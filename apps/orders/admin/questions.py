@@ -7,8 +7,9 @@ from django.core.exceptions import ValidationError
 from apps.orders.checkout_answers import kind_of, read_kind
 
 HELP = (
-    "Satu pertanyaan per baris: pertanyaan | jenis jawaban | petunjuk. Jenis jawaban: bebas, angka, huruf, email atau telepon; "
-    "angka, huruf dan bebas boleh dengan panjangnya. Contoh: Berapa ID game kamu? | angka 6-12 | lihat di profil"
+    "Satu pertanyaan per baris: pertanyaan | jenis jawaban | petunjuk. Jenis jawaban: bebas, angka, huruf, email atau"
+    " telepon; angka, huruf dan bebas boleh dengan panjangnya. Contoh: Berapa ID game kamu? | angka 6-12 | lihat di"
+    " profil"
 )
 
 

@@ -112,10 +112,17 @@ class VariantAdmin(OfRealProducts):
         known = known_units(units, variant)
         unlabelled = variant.product.sold_as.shared and any(not any(unit.labels) for unit in units)
         context |= {
-            "units": list(zip(units, known, strict=True))[:SAMPLE], "count": len(units), "new": known.count(False),
-            "unlabelled": unlabelled, "odd": unfitting(units, variant), "twins": twins(units), "known": known.count(True), "text": as_text(raw), "separator": separator or "",
+            "units": list(zip(units, known, strict=True))[:SAMPLE],
+            "count": len(units),
+            "new": known.count(False),
+            "unlabelled": unlabelled,
+            "odd": unfitting(units, variant),
+            "twins": twins(units),
+            "known": known.count(True),
+            "text": as_text(raw),
+            "separator": separator or "",
             "clean": clean,
-        }  # fmt: skip
+        }
 
 
 @admin.register(StockUnit)

@@ -110,8 +110,17 @@ def product_screen(
 ) -> Screen:
     """One product, one of its variants chosen, and how many."""
     item, left = chosen.product, selectors.stock_left(chosen)
-    text = talk.say("product", product=item, variant=chosen, quantity=quantity, left=left, total=chosen.price * quantity,
-                    shown=selectors.STOCK_SHOWN, opens=opening_hours.OPENS.get().replace(":", "."), closes=opening_hours.CLOSES.get().replace(":", "."))  # fmt: skip
+    text = talk.say(
+        "product",
+        product=item,
+        variant=chosen,
+        quantity=quantity,
+        left=left,
+        total=chosen.price * quantity,
+        shown=selectors.STOCK_SHOWN,
+        opens=opening_hours.OPENS.get().replace(":", "."),
+        closes=opening_hours.CLOSES.get().replace(":", "."),
+    )
     with translation.override(talk.chat.language):
         rows: list[list[Button]] = []
         if len(variants) > 1:
@@ -131,7 +140,7 @@ def product_screen(
 
 
 def _variant_rows(talk: Talk, variants: list[Variant], chosen: Variant, quantity: int) -> list[list[Button]]:
-    """The variants in pairs, a page at a time: the one asked for (third word of the button), else that of the chosen."""
+    """The variants in pairs: the page asked for (third word of the button), else that of the chosen one."""
     place = next((n for n, v in enumerate(variants) if v.pk == chosen.pk), 0)
     page = selectors.page_within(variants, talk.number(2, place // VARIANTS), VARIANTS)
     chips = [Button(_chip(v, chosen), f"v:{v.pk}:{quantity}") for v in page.items]

@@ -14,10 +14,10 @@ from pathlib import Path
 class GatewayConf:
     """`CONF` in a gateway's `conf.py`. Its class is `Client` in `client.py`, its twin `Fake` in `fake.py` beside it.
 
-    `settings`: name → default, a text or a switch; `sandbox`: what stands in their place in a sandbox, where `{fakes}` is the
-    address of the fakes. `secrets`: name → what the fake knows; they are credentials that can be rotated. `door`: secrets by which
-    we know who calls, with the least letters they may have. `addresses`: settings that must be https or on this machine.
-    """
+    `settings`: name → default, a text or a switch; `sandbox`: what stands in their place in a sandbox, where `{fakes}`
+    is the address of the fakes. `secrets`: name → what the fake knows; they are credentials that can be rotated.
+    `door`: secrets by which we know who calls, with the least letters they may have. `addresses`: settings that must be
+    https or on this machine."""
 
     slug: str
     settings: Mapping[str, str | bool] = field(default_factory=dict)

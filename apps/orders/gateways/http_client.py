@@ -30,7 +30,9 @@ def client() -> httpx.Client:
 
 
 def _pause(said: str) -> float:
-    """Seconds to wait after a 429: what the gateway asks for, within bounds, so that no word of its stops a shop for hours."""
+    """Seconds to wait after a 429: what the gateway asks for, within bounds, so that no word of its stops a shop for
+    hours.
+    """
     wait = float(said) if said.isascii() and said.isdigit() else LEAST_PAUSE
     return min(max(wait, LEAST_PAUSE), MOST_PAUSE)
 

@@ -18,9 +18,11 @@ PROBE = Setting("gateway_probe_seconds", 30, "Coba gateway lagi setiap (detik)",
 
 # a time further ahead than any of ours is of a clock that was set back since
 SLOT = """
-INSERT INTO orders_gatewaylane AS l (name, free_at, failures) VALUES (%(name)s, clock_timestamp() + make_interval(secs => %(gap)s), 0)
+INSERT INTO orders_gatewaylane AS l (name, free_at, failures)
+VALUES (%(name)s, clock_timestamp() + make_interval(secs => %(gap)s), 0)
 ON CONFLICT (name) DO UPDATE SET free_at = LEAST(
-    GREATEST(l.free_at + make_interval(secs => %(gap)s), clock_timestamp()), clock_timestamp() + make_interval(secs => %(gap)s))
+    GREATEST(l.free_at + make_interval(secs => %(gap)s), clock_timestamp()),
+    clock_timestamp() + make_interval(secs => %(gap)s))
 WHERE NOT l.free_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '1 minute'
   AND (l.open_until IS NULL OR NOT l.open_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '10 minutes')
 RETURNING 1

@@ -1,4 +1,6 @@
-"""Lists as sellers paste them from WhatsApp: numbering, bullets, names of the sender, invisible characters, prices in thousands."""
+"""Lists as sellers paste them from WhatsApp: numbering, bullets, names of the sender, invisible characters, prices in
+thousands.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from apps.orders.money import parse_rupiah
 
 # an ASCII bullet needs a space after it: a code may begin with a dash or a star
 NUMBERING = re.compile(r"^\s*(?:\d{1,4}[.)]\s+|[-*>»]+\s+|[•·▪◦●➤✓✔✅🔹🔸➡→]+\s*)(?=\S)")
-# `[24/11/26 10.21.33]` of an iPhone, `24/11/26 10.21 -` of Android, `2026-11-24, 10:21 -`, `24.11.26, 10:21 -` of others
+# `[24/11/26 10.21.33]` of an iPhone, `24/11/26 10.21 -` of Android, `2026-11-24, 10:21 -`, `24.11.26, 10:21 -` of
+# others
 STAMP = (
     r"\[?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{2,4})?)[, ]+(?:pukul |at )?"
     r"\d{1,2}[.:]?\d{2}(?:[.:]\d{2})?(?:\s?[ap]\.?\s?m\.?)?\]?(?:\s*[-–])?\s*"
@@ -22,10 +25,13 @@ SENDER = re.compile(rf"^{STAMP}[^:|\n]{{1,40}}:\s+", re.IGNORECASE)
 STAMPED = re.compile(rf"^{STAMP}(?P<rest>.*)$", re.IGNORECASE)
 # what the chat app itself writes between messages
 OF_THE_APP = re.compile(
-    r"end-to-end|enkripsi ujung ke ujung|terenkripsi|<?media (?:omitted|tidak disertakan)>?|(?:gambar|video|stiker|audio|dokumen) "
-    r"tidak disertakan|(?:image|video|sticker|audio|document) omitted|pesan ini (?:telah )?dihapus|this message was deleted"
+    r"end-to-end|enkripsi ujung ke ujung|terenkripsi|<?media (?:omitted|tidak"
+    r" disertakan)>?|(?:gambar|video|stiker|audio|dokumen) "
+    r"tidak disertakan|(?:image|video|sticker|audio|document) omitted|pesan ini (?:telah )?dihapus|this message was"
+    r" deleted"
     r"|anda menghapus pesan|you deleted this|bergabung menggunakan|joined using|ditambahkan|added you|keluar$| left$"
-    r"|(?:mengubah|changed) (?:the |ikon |subjek|subject|setelan|group)|panggilan (?:suara|video)|missed (?:voice|video) call"
+    r"|(?:mengubah|changed) (?:the |ikon |subjek|subject|setelan|group)|panggilan (?:suara|video)|missed"
+    r" (?:voice|video) call"
     r"|<(?:this message was edited|pesan ini diedit)>",
     re.IGNORECASE,
 )
@@ -62,8 +68,8 @@ KEPT = "\t\u200c\u200d"
 
 
 def clean_line(line: str) -> str:
-    """One pasted line without what chat and lists put around it; empty for a line of the chat app itself. Goods inside stay as they
-    are, tabs and joiners too."""
+    """One pasted line without what chat and lists put around it; empty for a line of the chat app itself. Goods inside
+    stay as they are, tabs and joiners too."""
     visible = "".join(c for c in line if c in KEPT or unicodedata.category(c) not in ("Cc", "Cf")).strip()
     said = SENDER.sub("", visible)
     if said == visible and (stamped := STAMPED.match(visible)):
@@ -103,8 +109,13 @@ def read_pasted_products(raw: bytes) -> list[Row]:
         code = _code(name)
         if code in codes:
             problems.append(
-                said("line %(line)d: '%(name)s' stands in line %(other)d already", line=line.number, name=name, other=codes[code])
-            )  # fmt: skip
+                said(
+                    "line %(line)d: '%(name)s' stands in line %(other)d already",
+                    line=line.number,
+                    name=name,
+                    other=codes[code],
+                )
+            )
         codes.setdefault(code, line.number)
         cells = {"code": code, "name": name[:NAME_CHARS], "price": str(line.price), "description": "",
                  "category": heading[:40], "terms": ""}  # fmt: skip
@@ -156,7 +167,7 @@ def _read(text: str) -> tuple[list[_Line], list[str], list[str]]:
 
 
 def _other_amount(name: str, written: str) -> str:
-    """A second amount that could be the price: one that is struck out or leads to the other, and any written as money."""
+    """A second amount that could be the price: struck out, leading to the other, or written as money."""
     if struck := STRUCK.search(written):
         return struck.group()
     second = SECOND.search(re.sub(r"\b[248]k\b(?=.)", "", name, flags=re.IGNORECASE))  # 4K is how sharp a picture is

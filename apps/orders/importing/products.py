@@ -60,7 +60,9 @@ class Entry:
 
 
 def check_products(raw: bytes, *, pasted: bool = False) -> list[Entry]:
-    """Read and check the whole file, a table or a pasted price list. Raises BadFile with every problem's line and column."""
+    """Read and check the whole file, a table or a pasted price list. Raises BadFile with every problem's line and
+    column.
+    """
     rows = read_pasted_products(raw) if pasted else read_table(raw, required=REQUIRED, known=(*REQUIRED, *OPTIONAL))
     problems = [problem for row in rows for problem in _damaged_cells(row)]
     rows = [replace(row, cells={n: tidy(c) if n in NAMES else c for n, c in row.cells.items()}) for row in rows]

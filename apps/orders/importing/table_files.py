@@ -94,10 +94,21 @@ def _refuse_large(raw: bytes) -> None:
 
 
 FOREIGN = (  # how files begin that are no plain text, and what they are
-    (rb"{\rtf", "RTF"), (b"%PDF", "PDF"), (b"\xd0\xcf\x11\xe0", ".xls / .doc"), (b"\x89PNG", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"\x1f\x8b", "gzip"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
-    (b"<!doctype", "HTML"), (b"<html", "HTML"), (b"<?xml", "XML"), (b"<table", "HTML"), (b"bplist", "plist"),
-)  # fmt: skip
+    (rb"{\rtf", "RTF"),
+    (b"%PDF", "PDF"),
+    (b"\xd0\xcf\x11\xe0", ".xls / .doc"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+    (b"<!doctype", "HTML"),
+    (b"<html", "HTML"),
+    (b"<?xml", "XML"),
+    (b"<table", "HTML"),
+    (b"bplist", "plist"),
+)
 
 
 def _refuse_foreign(raw: bytes) -> None:
@@ -178,8 +189,8 @@ def _without_guard(cell: str) -> str:
 
 
 def damage(text: str) -> str:
-    """Why a cell or line was damaged before it came here: an error or a shortened number of a spreadsheet, a lost character.
-    Empty when it was not."""
+    """Why a cell or line was damaged before it came here: an error or a shortened number of a spreadsheet, a lost
+    character. Empty when it was not."""
     for part in text.split("|"):
         if ERROR.fullmatch(part.strip()):
             return said("'%(text)s' is an error of the spreadsheet", text=part.strip())
@@ -199,8 +210,8 @@ def is_workbook(raw: bytes) -> bool:
 
 
 def read_sheet(raw: bytes) -> list[list[str]]:
-    """The rows of a workbook's only sheet as goods. Raises BadFile with the address of what is not as its owner sees it, or has
-    several lines."""
+    """The rows of a workbook's only sheet as goods. Raises BadFile with the address of what is not as its owner sees
+    it, or has several lines."""
     rows = list(_xlsx(raw))
     broken = [
         said("row %(row)d, column %(column)d: the cell has several lines", row=n, column=column)
@@ -214,7 +225,9 @@ def read_sheet(raw: bytes) -> list[list[str]]:
 
 
 def _delimited(text: str, required: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of every line with something in it. The separator is that of the line which names the columns."""
+    """(line number, cells) of every line with something in it. The separator is that of the line which names the
+    columns.
+    """
     lines = text.split("\n")
     named = next((line for line in lines if all(name in alike(line) for name in required[:2])), lines[0])
     delimiter = max(",;\t", key=named.count)

@@ -2,10 +2,9 @@
 
     {"rows": [[1, ["a@b.id", "0417"]], …], "problems": [["error", {"cell": "B3", "text": "#N/A"}], …]}
 
-A cell is as its owner sees it, or a problem with its address; nothing is left out silently. A process of its own with bounds,
-since a few kilobytes may unpack to gigabytes. The cost follows what stands in cells, not how far a sheet reaches. Exit 3: too
-much; 4: no readable workbook.
-"""
+A cell is as its owner sees it, or a problem with its address; nothing is left out silently. A process of its own with
+bounds, since a few kilobytes may unpack to gigabytes. The cost follows what stands in cells, not how far a sheet
+reaches. Exit 3: too much; 4: no readable workbook."""
 
 from __future__ import annotations
 

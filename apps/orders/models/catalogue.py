@@ -40,9 +40,15 @@ class Product(models.Model):
     )
     terms = models.TextField("SNK", blank=True, default="", max_length=20_000)
     account_fields = models.CharField(
-        "isi akun", max_length=120, blank=True, default="",
-        help_text="Nama tiap bagian, dipisah |, misalnya email|password|pin. Pembeli melihat tiap bagian dengan namanya dan bisa menyalinnya.",
-    )  # fmt: skip
+        "isi akun",
+        max_length=120,
+        blank=True,
+        default="",
+        help_text=(
+            "Nama tiap bagian, dipisah |, misalnya email|password|pin. Pembeli melihat tiap bagian dengan namanya dan"
+            " bisa menyalinnya."
+        ),
+    )
     is_active = models.BooleanField("dijual", default=True)
     is_hidden = models.BooleanField("disembunyikan", default=False)
     min_quantity = models.PositiveSmallIntegerField("minimal", default=1, validators=[MinValueValidator(1)])
@@ -51,9 +57,14 @@ class Product(models.Model):
     )
     warranty_days = models.PositiveSmallIntegerField("garansi (hari)", default=0)
     questions = models.JSONField(
-        "pertanyaan saat checkout", default=list, blank=True,
-        help_text='Untuk yang diproses manual. Contoh: [{"label": "ID game?", "kind": "angka 6-12", "hint": "lihat di profil"}]',
-    )  # fmt: skip
+        "pertanyaan saat checkout",
+        default=list,
+        blank=True,
+        help_text=(
+            'Untuk yang diproses manual. Contoh: [{"label": "ID game?", "kind": "angka 6-12", "hint": "lihat di'
+            ' profil"}]'
+        ),
+    )
     promised_minutes = models.PositiveIntegerField("janji selesai (menit)", default=60)
     position = models.PositiveIntegerField("urutan", default=0)
     changed_at = models.DateTimeField(auto_now=True)

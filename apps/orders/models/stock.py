@@ -78,7 +78,8 @@ class Seat(models.Model):
             ),
             models.CheckConstraint(condition=~Q(state="sold") | Q(sold_at__isnull=False), name="sold_has_a_time"),
         ]
-        # plain_stays_sold and seats_are_kept (migrations): a plain unit once sold stays sold, and no seat is ever deleted
+        # plain_stays_sold and seats_are_kept (migrations): a plain unit once sold stays sold, and no seat is ever
+        # deleted
 
     def __str__(self) -> str:
         return f"{self.number} · {self.get_state_display()}"

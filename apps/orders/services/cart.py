@@ -31,8 +31,8 @@ class Edge(StrEnum):
 
 
 def set_quantity(*, chat: Chat, item_id: Any, quantity: int) -> tuple[Edge, int] | None:
-    """Change one item; below the product's least it goes. A step up never takes anything away, whatever became of the limits
-    meanwhile. Returns the limit that stood in the way."""
+    """Change one item; below the product's least it goes. A step up never takes anything away, whatever became of the
+    limits meanwhile. Returns the limit that stood in the way."""
     items = CartItem.objects.filter(chat=chat, pk=item_id).select_related("variant__product")
     item = items.first()
     if item is None:

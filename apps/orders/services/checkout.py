@@ -53,7 +53,7 @@ def place(*, buyer: Chat, basket: Sequence[Wanted]) -> Order:
 
 
 def _give(buyer: Chat, basket: Sequence[Wanted], now: datetime) -> Order:
-    """The synthetic buyer's order: free, paid at once, and from there on like any other. No audit: nobody decided it."""
+    """The test buyer's order: free, paid at once, then like any other. No audit: nobody decided it."""
     with transaction.atomic():
         refuse(buyer, basket, now)
         order = Order.objects.create(buyer=buyer, total=0, created_at=now, expires_at=now, next_at=None)

@@ -70,7 +70,9 @@ class Goods:
 
 
 def _named(names: list[str], unit: str) -> list[tuple[str, str]]:
-    """Each part with its name; an empty part is left out. Nothing when they do not fit: a wrong name is worse than none."""
+    """Each part with its name; an empty part is left out. Nothing when they do not fit: a wrong name is worse than
+    none.
+    """
     parts = [part.strip() for part in unit.split("|")]
     return [(name, part) for name, part in zip(names, parts, strict=True) if part] if len(parts) == len(names) else []
 
@@ -238,16 +240,23 @@ def resend_undelivered(*, order_id: Any, actor: str) -> None:
 
 
 def finish_by_hand(*, line_id: Any, text: str, file: bytes | None, file_name: str, actor: str) -> None:
-    """*Selesai*: what was made by hand becomes the line's goods and goes out. Raises WrongMove when it is no longer open."""
+    """*Selesai*: what was made by hand becomes the line's goods and goes out. Raises WrongMove when it is no longer
+    open.
+    """
     with transaction.atomic():
         order_id = OrderLine.objects.values_list("order_id", flat=True).get(pk=line_id)
         order = Order.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=order_id)
         line = order.lines.select_for_update(of=("self",)).select_related("product").get(pk=line_id)
         now = shop_now()
         move(
-            line, LINE, LineState.ALLOCATED, made_text=text, made_file=file, made_file_name=file_name_of(file_name, "barang"),
+            line,
+            LINE,
+            LineState.ALLOCATED,
+            made_text=text,
+            made_file=file,
+            made_file_name=file_name_of(file_name, "barang"),
             **durations.schedule(durations.end_of(line, now), now),
-        )  # fmt: skip
+        )
         resolve_incident(manual_fulfilment.promise_key(line))
         send_made(order, line)
         audit.append("line.made", f"order:{order.number}", actor=actor, at=now)
@@ -276,6 +285,11 @@ def send_file_again(order: Order, line: OrderLine) -> None:
 
 def _send_made_file(order: Order, line: OrderLine, text: str, news: dict[str, Any]) -> None:
     outbox.send(
-        order.buyer, "sendDocument", {"caption": text, "parse_mode": "HTML", "_repeat": render("repeat", order.buyer.language)}, kind=OutboundMessage.Kind.GOODS,
-        file=line.made_file, file_name=line.made_file_name or "barang", **news,
-    )  # fmt: skip
+        order.buyer,
+        "sendDocument",
+        {"caption": text, "parse_mode": "HTML", "_repeat": render("repeat", order.buyer.language)},
+        kind=OutboundMessage.Kind.GOODS,
+        file=line.made_file,
+        file_name=line.made_file_name or "barang",
+        **news,
+    )

@@ -96,7 +96,9 @@ def line_to_renew(buyer: Chat, line_id: Any, now: datetime) -> OrderLine | None:
 
 
 def can_renew(line: OrderLine, now: datetime) -> bool:
-    """Whether its seats can be kept for more days: it runs, is still sold, and the seller did not take the account back."""
+    """Whether its seats can be kept for more days: it runs, is still sold, and the seller did not take the account
+    back.
+    """
     runs = line.state == LineState.SENT and line.ended_at is None and line.ends_at is not None and now < line.ends_at
     sold = line.product.is_active and line.variant.is_active and line.variant.duration_days is not None
     if not (runs and sold and line.product.sold_as.shared):
@@ -105,7 +107,8 @@ def can_renew(line: OrderLine, now: datetime) -> bool:
 
 
 def secure_seats(line: OrderLine) -> None:
-    """Before a line is served: what renews another finds that one's seats, or takes seats of its own and renews nothing.
+    """Before a line is served: what renews another finds that one's seats, or takes seats of its own and renews
+    nothing.
 
     Raises stock.SoldOut.
     """

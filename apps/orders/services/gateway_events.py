@@ -71,7 +71,9 @@ def _keep_refused(slug: str, raw: bytes, refusal: Refused) -> None:
 
 
 def keep_unreadable(slug: str, raw: bytes) -> None:
-    """Something with the right secret that we cannot read: kept as it came, told once; the schedule asks about every payment."""
+    """Something with the right secret that we cannot read: kept as it came, told once; the schedule asks about every
+    payment.
+    """
     with transaction.atomic():
         GatewayEvent.objects.create(
             gateway=slug,
@@ -98,8 +100,8 @@ def says_paid(event: GatewayEvent) -> bool:
 
 
 def note_unknown(event: GatewayEvent) -> None:
-    """Somebody with our secret speaks of a payment that we have not got. One that is paid needs a hand: its order was lost, or
-    another shop uses the same project."""
+    """Somebody with our secret speaks of a payment that we have not got. One that is paid needs a hand: its order was
+    lost, or another shop uses the same project."""
     GatewayEvent.objects.filter(pk=event.pk).update(reason="no such payment")
     if says_paid(event):
         raise_incident(

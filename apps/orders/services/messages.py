@@ -77,7 +77,7 @@ def late_rows(line: OrderLine, language: str) -> Rows:
 
 
 def renew_rows(line: OrderLine, language: str, *, keeps_seats: bool) -> Rows:
-    """Go on with what ends: the same seats when they can be kept, else the product's page; nothing when it is not sold."""
+    """Go on with what ends: the same seats if they can be kept, else the product's page; nothing if it is off sale."""
     price = rupiah(line.variant.price * line.quantity)
     with override(language):
         if keeps_seats:
@@ -122,13 +122,18 @@ def send_invoice(payment: Payment) -> None:
         rows = [[Button(_("Cek pembayaran"), f"check:{order.number}"), Button(_("Batalkan"), f"cancel:{order.number}")]]
     keyboard = Screen("", rows).keyboard()
     outbox.send(
-        order.buyer, "sendPhoto", {"caption": caption, "parse_mode": "HTML", "_shortest": shortest, **keyboard}, kind=Kind.INVOICE,
-        file=qr_png(payment.qr or ""), file_name=f"{payment.reference}.png", about=invoice_about(payment),
-    )  # fmt: skip
+        order.buyer,
+        "sendPhoto",
+        {"caption": caption, "parse_mode": "HTML", "_shortest": shortest, **keyboard},
+        kind=Kind.INVOICE,
+        file=qr_png(payment.qr or ""),
+        file_name=f"{payment.reference}.png",
+        about=invoice_about(payment),
+    )
 
 
 def invoice_caption(payment: Payment) -> str:
-    """Number, what is bought, amount and deadline; where not all products fit, fewer are named and the rest is counted."""
+    """Number, products, amount and deadline; where not all products fit, fewer are named and the rest is counted."""
     order = payment.order
     lines = list(order.lines.select_related("product").order_by("id"))
     for shown in (8, 4, 2, 1, 0):
@@ -142,7 +147,9 @@ def invoice_caption(payment: Payment) -> str:
 
 
 def tell_after_move(chat_id: UUID) -> None:
-    """By another bot: which orders are open, and each QR that may still be paid. Nothing open, nothing to say; safe twice."""
+    """By another bot: which orders are open, and each QR that may still be paid. Nothing open, nothing to say; safe
+    twice.
+    """
     with transaction.atomic():
         chat = Chat.objects.select_for_update(no_key=True).get(pk=chat_id)
         about = f"moved:{outbox.bot_id()}:{chat.pk}"

@@ -54,7 +54,8 @@ def _serve(order: Order, lines: list[OrderLine], now: datetime) -> None:
         ) from shortage
     except delivery.Damaged as damage:
         raise NotPossible(
-            "Isi stok yang diambil tidak bisa dibuka (kuncinya lain, atau datanya rusak). Tarik isi itu dan tambah yang baru, atau kembalikan uangnya."
+            "Isi stok yang diambil tidak bisa dibuka (kuncinya lain, atau datanya rusak). Tarik isi itu dan tambah yang"
+            " baru, atau kembalikan uangnya."
         ) from damage
     except delivery.NothingToSend as lack:
         raise NotPossible("Barangnya tidak ada di pesanan ini. Kembalikan uangnya.") from lack

@@ -58,7 +58,9 @@ def store_invoice(payment_id: Any, invoice: Invoice) -> datetime | None:
 
 
 def _deadline(payment: Payment, invoice: Invoice, now: datetime) -> datetime:
-    """The earlier of our hold and the gateway's own; ours alone when the gateway's is over before the buyer sees the QR."""
+    """The earlier of our hold and the gateway's own; ours alone when the gateway's is over before the buyer sees the
+    QR.
+    """
     hold = now + timedelta(minutes=HOLD_MINUTES.get())
     odd = f"strange.{payment.gateway}.deadline"
     if invoice.pay_before is not None and invoice.pay_before < now + LEAST_TO_PAY:
@@ -70,11 +72,11 @@ def _deadline(payment: Payment, invoice: Invoice, now: datetime) -> datetime:
 
 
 def confirm(payment_id: Any, truth: Truth) -> None:
-    """The gateway says completed: book the money and serve the order, in one transaction. Safe to call any number of times.
+    """The gateway says completed: book the money and serve the order, in one transaction. Safe to call any number of
+    times.
 
-    The money is booked whatever becomes of the goods: what fails while they are prepared is undone alone, and a hand decides.
-    The caller has checked that the answer is about this payment and in the configured mode.
-    """
+    The money is booked whatever becomes of the goods: what fails while they are prepared is undone alone, and a hand
+    decides. The caller has checked that the answer is about this payment and in the configured mode."""
     order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
     with transaction.atomic():
         order, payments = lock_order(order_id)
@@ -87,9 +89,14 @@ def confirm(payment_id: Any, truth: Truth) -> None:
         if not why:
             why = _serve(order, payment, now)
         audit.append(
-            "payment.mismatch" if truth.amount < payment.amount else "payment.confirmed", f"order:{order.number}", at=now,
-            reference=payment.reference, amount=truth.amount, asked=payment.amount, home=why or "order",
-        )  # fmt: skip
+            "payment.mismatch" if truth.amount < payment.amount else "payment.confirmed",
+            f"order:{order.number}",
+            at=now,
+            reference=payment.reference,
+            amount=truth.amount,
+            asked=payment.amount,
+            home=why or "order",
+        )
         if why:
             _hold_for_review(order_id, payment_id, why)
         elif truth.amount > payment.amount:
@@ -222,8 +229,8 @@ def end_unpaid(*, order_id: Any, to: OrderState, actor: str = "shop") -> bool:
 
 
 def end_unbilled(*, payment_id: Any) -> bool:
-    """The gateway made no invoice: the order ends at once, its seats are free, what was in the cart is there again, and the buyer
-    hears that he is not charged. False when it has a QR, or ended already."""
+    """The gateway made no invoice: the order ends at once, its seats are free, what was in the cart is there again, and
+    the buyer hears that he is not charged. False when it has a QR, or ended already."""
     order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
     with transaction.atomic():
         order, payments = lock_order(order_id)
@@ -268,8 +275,8 @@ def ask_soon(*, order: Order) -> None:
 
 
 def listen_again(payment_id: Any) -> None:
-    """Somebody has reason to believe that money came: ask about it again, closed or not. One answer *not completed* closes it
-    when its time is over."""
+    """Somebody has reason to believe that money came: ask about it again, closed or not. One answer *not completed*
+    closes it when its time is over."""
     Payment.objects.filter(pk=payment_id, received__isnull=True).update(
         closed_at=None, dead_at=None, attempts=0, next_at=shop_now()
     )

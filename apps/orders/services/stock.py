@@ -136,8 +136,8 @@ def _tell_who_waits(wishes: QuerySet[StockAlert]) -> None:
 def add_units(*, variant: Variant, units: Iterable[NewUnit], actor: str) -> Added:
     """Add stock in the order given; a content the product has already (in any state but withdrawn) is skipped.
 
-    Two imports of the same list, in whatever order, go one after the other. Raises StillBusy when the other takes too long.
-    """
+    Two imports of the same list, in whatever order, go one after the other. Raises StillBusy when the other takes too
+    long."""
     added = skipped = 0
     batch: dict[bytes, NewUnit] = {}
     with transaction.atomic():
@@ -182,7 +182,9 @@ def _add_batch(variant: Variant, batch: dict[bytes, NewUnit]) -> int:
 
 
 def _put_back_known(variant: Variant, batch: Iterable[bytes]) -> int:
-    """What the seller took off sale while somebody held it, and now adds again, is on sale again. Returns how many units."""
+    """What the seller took off sale while somebody held it, and now adds again, is on sale again. Returns how many
+    units.
+    """
     off = StockUnit.objects.filter(
         product_id=variant.product_id,
         content_hash__in=list(batch),

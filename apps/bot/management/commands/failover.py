@@ -27,11 +27,11 @@ PATIENCE = 40.0  # seconds for a leader to hear of it and switch
 
 class Command(ShopCommand):
     help = (
-        "Switch the way Telegram's updates come in, while the shop runs; nothing is lost on the way. `mode`: webhook, "
-        "polling, or as the shop chooses (webhook while PUBLIC_URL leads here, else polling); without one it says how it is. "
-        "`ip`: after a move to another server or proxy, have Telegram send to this address at once instead of the one it "
-        "keeps for half an hour; `dns` leaves it to the name again. `bot`: another bot in place of a banned one, with the same "
-        "buyers and orders; its token is asked for, or read from standard input."
+        "Switch the way Telegram's updates come in, while the shop runs; nothing is lost on the way. `mode`: webhook,"
+        " polling, or as the shop chooses (webhook while PUBLIC_URL leads here, else polling); without one it says how"
+        " it is. `ip`: after a move to another server or proxy, have Telegram send to this address at once instead of"
+        " the one it keeps for half an hour; `dns` leaves it to the name again. `bot`: another bot in place of a banned"
+        " one, with the same buyers and orders; its token is asked for, or read from standard input."
     )
     example = (
         "manage.py failover mode polling · manage.py failover ip 203.0.113.7 · and back: manage.py failover ip dns"
@@ -106,7 +106,8 @@ class Command(ShopCommand):
         while not done():
             if time.monotonic() - started > PATIENCE:
                 raise CommandError(
-                    f"The wish is stored, but after {PATIENCE:.0f} s nobody has switched: is the shop running? manage.py health"
+                    f"The wish is stored, but after {PATIENCE:.0f} s nobody has switched: is the shop running?"
+                    " manage.py health"
                 )
             time.sleep(0.5)
         return time.monotonic() - started

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.base.clock import shop_now
 from apps.base.commands import ShopCommand, UsedWrongly
 from apps.base.fields import DAMAGED
-from apps.ops.export import export_shop
+from apps.ops.exporting.archive import export_shop
 
 
 class Command(ShopCommand):

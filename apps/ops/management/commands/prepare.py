@@ -86,14 +86,17 @@ def refuse_bad_settings() -> None:
 
 
 def refuse_dead_token() -> None:
-    """A token that Telegram refuses is said at once, not by a shop that runs and hears nobody. Out of reach is no refusal."""
+    """A token that Telegram refuses is said at once, not by a shop that runs and hears nobody. Out of reach is no
+    refusal.
+    """
     for base in settings.TELEGRAM_API_URLS:
         try:
             call_bot(base, credential("TELEGRAM_BOT_TOKEN"), "getMe", {})
         except Answered as no:
             if no.code in (401, 404):
                 raise UsedWrongly(
-                    "Telegram refuses the bot's token. Copy it again from @BotFather into TELEGRAM_BOT_TOKEN (it looks like 123456789:AA…)."
+                    "Telegram refuses the bot's token. Copy it again from @BotFather into TELEGRAM_BOT_TOKEN (it looks"
+                    " like 123456789:AA…)."
                 ) from None
         except (OSError, ValueError):
             continue
@@ -129,7 +132,7 @@ def migrate() -> None:
         call_command("migrate", verbosity=0, interactive=False)
     elif environ.get("AUTOORDER_EMBEDDED") == "true":
         connection.close()
-        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=settings.BASE_DIR, check=True)  # noqa: S603
+        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=settings.BASE_DIR, check=True)
     else:
         raise UsedWrongly("The tables are older than the code: run `autoorder migrate` as root first.")
 

@@ -105,7 +105,9 @@ def _number(said: dict[str, Any], name: str) -> int:
 
 
 def _moment(value: object) -> datetime | None:
-    """RFC 3339 in every spelling, nanoseconds and leap seconds too; None when it cannot be read (then our own hold decides)."""
+    """RFC 3339 in every spelling, nanoseconds and leap seconds too; None when it cannot be read (then our own hold
+    decides).
+    """
     if not isinstance(value, str):
         return None
     value = value.strip().upper().replace(":60", ":59")

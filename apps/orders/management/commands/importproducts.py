@@ -15,10 +15,10 @@ from apps.orders.importing.terminal_preview import ask, show
 
 class Command(ShopCommand):
     help = (
-        "Add or change products from a table (.csv with comma, semicolon or tab, or .xlsx). Columns: code, name, price, "
-        "description, category, terms; optional kind, variant, duration_days, seats, cost, min, max, warranty_days, "
-        "account_fields, questions, promised_minutes, content_limit, on_sale. "
-        "With --clean, from a price list pasted from WhatsApp: one product a line, a line without a price is a category."
+        "Add or change products from a table (.csv with comma, semicolon or tab, or .xlsx). Columns: code, name, price,"
+        " description, category, terms; optional kind, variant, duration_days, seats, cost, min, max, warranty_days,"
+        " account_fields, questions, promised_minutes, content_limit, on_sale. With --clean, from a price list pasted"
+        " from WhatsApp: one product a line, a line without a price is a category."
     )
     example = "manage.py importproducts produk.csv · manage.py importproducts daftar.txt --clean --preview"
 

@@ -20,8 +20,8 @@ from apps.orders.services.status_check import Answer, ask
 
 class Command(ShopCommand):
     help = (
-        "Ask the gateways now about every payment without money, two a second: those still open, and those closed in the last "
-        "days. Exit 1 when some did not answer."
+        "Ask the gateways now about every payment without money, two a second: those still open, and those closed in"
+        " the last days. Exit 1 when some did not answer."
     )
     example = "manage.py reconcile --days 30"
 
