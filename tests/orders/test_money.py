@@ -254,6 +254,7 @@ def test_a_sick_gateway_holds_nothing_and_everybody_hears(
     try_to_buy(sari)
     assert "Kamu belum ditagih" in sari.heard[-1]
     assert Order.objects.get().state == "cancelled"
+    assert not Incident.objects.filter(key__startswith="strange.").exists(), "nothing was said, strange or not"
     assert not Seat.objects.filter(state="reserved").exists()
     for n in range(2):
         try_to_buy(shop.buyer(860 + n, "Ani"))
