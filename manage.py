@@ -20,6 +20,15 @@ def run_django(argv: list[str]) -> None:
     execute_from_command_line(argv)
 
 
+def list_commands() -> None:
+    import django
+
+    django.setup()
+    from apps.base.command_list import command_list
+
+    sys.stdout.write(f"{command_list()}\n")
+
+
 def main(argv: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoorder.settings")
     command = argv[1] if len(argv) > 1 else "help"
@@ -42,6 +51,9 @@ def main(argv: list[str]) -> None:
     if command in LASTING and not asks_for_help:
         gc.disable()  # nothing that a start loads is garbage, and looking for some takes a sixth of it
     ensure_env_file()
+    if argv[1:] in ([], ["help"], ["--help"], ["-h"]):
+        list_commands()
+        return
     if command == "migrate" and value_of("DATABASE_ADMIN_URL"):
         os.environ["DATABASE_URL"] = value_of("DATABASE_ADMIN_URL")
     if asks_for_help or value_of("DATABASE_URL"):

@@ -185,3 +185,15 @@ def test_every_invariant_has_its_page() -> None:
         assert invariant.says.lower() in page.lower(), invariant.name
         assert "## When it is broken" in page
     assert len(list((ROOT / "docs" / "invariants").glob("*.md"))) == len(REGISTRY)
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"]])
+def test_the_shops_commands_come_first(words: list[str]) -> None:
+    run = subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = run.stdout.split("\n")
+    assert lines[0].startswith("The shop's commands")
+    assert [line.split()[0] for line in lines[2:-3]] == [
+        "checkinvariants", "drill", "export", "failover", "health", "importproducts", "importstock", "observe", "prepare",
+        "reconcile", "runbot", "runcluster", "testbuy", "up", "watch",
+    ]  # fmt: skip
+    assert all(len(line) > 30 for line in lines[2:-3]), "each says what it does"
