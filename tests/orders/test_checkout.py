@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from apps.base import audit
+from apps.base.audit import AuditRow
 from apps.orders.models import CartItem, Order, OrderLine, Payment, Seat, Variant
 from apps.orders.services import stock, storefront
 from tests.conftest import make_product
@@ -187,6 +189,17 @@ def test_totals_outside_qris_are_refused(shop: Shop, sari: Buyer, price: int) ->
     make_product("x", units=1, name="Xyz", price=price)
     sari.says("/start").presses("Semua produk").presses("Xyz").presses("Beli").presses("QRIS")
     assert "Kamu belum ditagih" in sari.heard[-1]
+
+
+def test_an_end_is_written_down_with_who_ended_it(shop: Shop, sari: Buyer, dewi: Buyer, spotify: Variant) -> None:
+    expired, cancelled = sari.orders("Spotify"), dewi.orders("Spotify")
+    dewi.presses("Batalkan")
+    shop.forward(minutes=16)
+    rows = AuditRow.objects.filter(kind__in=["order.expired", "order.cancelled"])
+    told = {row.subject: (row.kind, audit.actor_name(row.actor)) for row in rows}
+    assert told[f"order:{expired}"][0] == "order.expired"
+    assert told[f"order:{cancelled}"][0] == "order.cancelled"
+    assert told[f"order:{expired}"][1] != told[f"order:{cancelled}"][1]
 
 
 class TestHoarding:

@@ -116,3 +116,21 @@ def test_a_page_with_several_debts_asks_which(admin_client: object, shop: Shop, 
     assert "Rp5.000" in shown
     assert "Rp20.000" in shown
     assert "checked" not in shown
+
+
+def test_a_hand_serves_and_what_was_too_much_stays_owed(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    sari.orders("Spotify")
+    shop.forward(minutes=16)
+    row = Payment.objects.get()
+    Variant.objects.update(is_active=False)  # late, and not on sale any more: a hand decides
+    receive(row, 25_000)
+    shop.settle()
+    order = Order.objects.get()
+    assert order.state == "needs_review"
+    money_review.serve_reviewed_order(order_id=order.pk, actor="user:1")
+    shop.settle()
+    assert Order.objects.get().state == "delivered"
+    owed = money_review.debts_of(order, order.payments.all())
+    assert [(debt.why, debt.amount) for debt in owed] == [("excess", 7_000)]
+    assert held() == 7_000
+    books_hold()
