@@ -31,7 +31,7 @@ CHAOS: Plants = {
     "locked": breaks("deadlock", "forgotten"),  # a session that works holds the locks for too long
     "apart": breaks("deadlocks"),  # no two sessions want the same
     "idle": breaks("jobs", "orders"),  # nobody buys
-    "mute": breaks("buyers"),  # every third invoice is lost
+    "mute": breaks("buyers"),  # every second invoice is lost
     "heirless": breaks("standby"),  # the standby hangs too
     "numb": breaks("standby serves"),  # the web process hangs while the standby takes over
     "torn": breaks("one leader"),  # the lease is taken once more
@@ -73,9 +73,9 @@ SQL = {
     ),
     "chaos.mute": (
         """
-        CREATE SEQUENCE invoices;
+        CREATE SEQUENCE invoices; GRANT USAGE ON SEQUENCE invoices TO PUBLIC;
         CREATE FUNCTION lose_invoices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-          IF NEW.kind = 'invoice' AND mod(nextval('invoices'), 3) = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+          IF NEW.kind = 'invoice' AND mod(nextval('invoices'), 2) = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
         CREATE TRIGGER lose_invoices BEFORE INSERT ON bot_outboundmessage
           FOR EACH ROW EXECUTE FUNCTION lose_invoices()"""
     ),
