@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help run test lint types bench drill campaign upgrade-check prove-install lock locale screenshots clean
+.PHONY: help run test quick lint types bench drill campaign upgrade-check prove-install lock locale screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,9 @@ run: .venv/.run ## start the shop (a sandbox without TELEGRAM_BOT_TOKEN)
 test: .venv/.dev ## the whole suite: real PostgreSQL, real browser
 	@sh deploy/chromium.sh
 	@$(PY) -m pytest
+
+quick: .venv/.dev ## the suite without whole shops and browsers, while you work
+	@$(PY) -m pytest -m "not acceptance and not browser"
 
 lint: .venv/.dev ## ruff, mypy, bandit, djlint, missing migrations
 	@$(PY) manage.py makemigrations --check --dry-run
