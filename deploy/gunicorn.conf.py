@@ -4,6 +4,7 @@ import gc
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from host.environment import value_of
 from host.heartbeats import leave
@@ -32,13 +33,13 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 
 
-def when_ready(server):  # noqa: ANN001, ANN201
+def when_ready(server: Any) -> None:
     from apps.base.work.preload import loaded  # needs Django, which is set up by now
 
     loaded()
     end = server.handle_term
 
-    def handle_term():  # noqa: ANN202
+    def handle_term() -> None:
         leave("web")  # on purpose: `watch` wakes nobody, and /healthz/ready says 503 from here on
         time.sleep(drain)
         end()
@@ -46,5 +47,5 @@ def when_ready(server):  # noqa: ANN001, ANN201
     server.handle_term = handle_term
 
 
-def post_fork(server, worker):  # noqa: ANN001, ANN201
+def post_fork(server: Any, worker: Any) -> None:
     die_with_parent()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from host import postgres
@@ -89,8 +90,7 @@ def move_tables(cluster: postgres.Cluster) -> int:
         raise CannotMove("The installed shop has orders, stock or buyers of its own: nothing is moved over them.")
     refuse_other_keys(ask(SEALED))
     tables = [line.split("|", 1) for line in ask(TABLES)]
-    loader = subprocess.Popen(target(), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)
-    assert loader.stdin is not None  # noqa: S101  # nosec B101
+    loader: Any = subprocess.Popen(target(), stdin=subprocess.PIPE, cwd="/", preexec_fn=become_postgres)
     # committed by our last word only: psql takes a source that breaks off for the end of its input, and `-1` would
     # commit half
     loader.stdin.write(b"BEGIN; SET session_replication_role = replica;\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError
 from django.utils import translation
 from psycopg.errors import UndefinedTable
@@ -32,7 +32,7 @@ class ShopCommand(BaseCommand):
 
     example = ""
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: object):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, epilog=f"Example: {self.example}", **kwargs)
 
     def execute(self, *args: Any, **options: Any) -> str | None:

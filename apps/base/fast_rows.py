@@ -66,15 +66,20 @@ def update_row(row: models.Model, **values: Any) -> None:
     params = []
     for name, value in values.items():
         setattr(row, name, value)
-        field = model._meta.get_field(name)
-        params.append(field.get_db_prep_save(field.pre_save(row, False), connection))  # type: ignore[union-attr]
+        field = _column(model, name)
+        params.append(field.get_db_prep_save(field.pre_save(row, False), connection))
     with connection.cursor() as cursor:
         cursor.execute(_update_sql(model, tuple(values)), [*params, row.pk])
 
 
+def _column(model: type[models.Model], name: str) -> Any:
+    """The field of this name, which has a column of its own."""
+    return model._meta.get_field(name)
+
+
 @functools.cache
 def _update_sql(model: type[models.Model], names: tuple[str, ...]) -> str:
-    columns = ", ".join(f'"{model._meta.get_field(name).column}" = %s' for name in names)  # type: ignore[union-attr]
+    columns = ", ".join(f'"{_column(model, name).column}" = %s' for name in names)
     return f"UPDATE {model._meta.db_table} SET {columns} WHERE id = %s"
 
 

@@ -136,8 +136,8 @@ class BotProcess:
 
     async def _renew(self, tokens: tuple[str, str]) -> None:
         """Keep the lease; ends when told to stop, when a bot's token was rotated, or by LeaseLost."""
-        held = self.held
-        assert held is not None  # noqa: S101  # nosec B101
+        if (held := self.held) is None:
+            raise LeaseLost
         while not self.stopping.is_set():
             asked = time.monotonic()
             try:

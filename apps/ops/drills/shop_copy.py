@@ -227,7 +227,7 @@ class ShopCopy:
 
     def invoice(self, user: int, seconds: float = PATIENCE) -> str:
         shown = self.find(user, lambda m: m.get("photo") and "AO-" in m["text"], "an invoice", seconds)
-        return re.search(r"AO-\w+", shown["text"]).group()  # type: ignore[union-attr]
+        return str(re.findall(r"AO-\w+", shown["text"])[0])
 
     def goods(self, user: int, number: str, seconds: float = PATIENCE) -> str:
         return self.find(

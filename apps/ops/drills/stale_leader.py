@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import django
 
@@ -32,11 +33,11 @@ def main(rounds: int, *, planted: bool) -> dict[str, int]:
     return {"rounds": rounds, "refused": refused}
 
 
-def _take(leases: object, connection: object, holder: str) -> int:
+def _take(leases: Any, connection: Any, holder: str) -> int:
     """Let the lease run out, then take it; returns the new epoch."""
-    with connection.cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.cursor() as cursor:
         cursor.execute("UPDATE base_lease SET until = clock_timestamp() - interval '1 second' WHERE name = 'bot'")
-    held = leases.take_lease("bot", holder=holder, host=holder)  # type: ignore[attr-defined]
+    held = leases.take_lease("bot", holder=holder, host=holder)
     return int(held.epoch)
 
 
