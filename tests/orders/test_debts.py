@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db.models import Sum
 
 from apps.orders.gateways.base import Status, Truth
-from apps.orders.models import LedgerEntry, Order, Payment, Variant
+from apps.orders.models import LedgerEntry, Order, Payment, Seat, Variant
 from apps.orders.services import money_review, payment
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop, debts
@@ -133,4 +133,21 @@ def test_a_hand_serves_and_what_was_too_much_stays_owed(shop: Shop, sari: Buyer,
     owed = money_review.debts_of(order, order.payments.all())
     assert [(debt.why, debt.amount) for debt in owed] == [("excess", 7_000)]
     assert held() == 7_000
+    books_hold()
+
+
+def test_a_second_payment_of_what_waits_for_a_hand_is_called_double(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    _order, row, again = cancelled_and_paid_twice(shop, sari)
+    row.refresh_from_db()
+    again.refresh_from_db()
+    assert (row.review, again.review) == ("late", "double")
+
+
+def test_a_hand_serves_once(shop: Shop, sari: Buyer, spotify: Variant) -> None:
+    order, _row, _again = cancelled_and_paid_twice(shop, sari)
+    money_review.serve_reviewed_order(order_id=order.pk, actor="t")
+    shop.settle()
+    with pytest.raises(money_review.NotPossible):
+        money_review.serve_reviewed_order(order_id=order.pk, actor="t")
+    assert Seat.objects.filter(state="sold").count() == 1
     books_hold()

@@ -9,6 +9,7 @@ from django.test import Client
 
 from apps.bot.chats import chat_of
 from apps.orders.models import CartItem, Category, Product, Variant
+from apps.orders.services import cart
 from tests.conftest import make_product
 from tests.driver import Buyer, Shop
 
@@ -85,3 +86,12 @@ def test_and_in_a_form(admin_client: Client, page: str) -> None:
     body = "row=a%00b&text=x%00y&q=%00"
     answer = admin_client.post(f"/admin/{page}", body, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 400
+
+
+def test_a_cart_holds_twenty_kinds_and_more_of_each(shop: Shop, sari: Buyer) -> None:
+    chat = chat_of(701, name="Sari")
+    made = [make_product(f"barang{n}", name=f"Barang {n}", units=1) for n in range(cart.MOST_ITEMS + 1)]
+    assert all(cart.add_to_cart(chat=chat, variant=variant, quantity=1) for variant in made[:-1])
+    assert not cart.add_to_cart(chat=chat, variant=made[-1], quantity=1)
+    assert cart.add_to_cart(chat=chat, variant=made[0], quantity=1)
+    assert CartItem.objects.filter(chat=chat).count() == cart.MOST_ITEMS
