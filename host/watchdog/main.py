@@ -19,7 +19,7 @@ from host.launch import die_with_parent
 from host.leaders import leader_of
 from host.local_http import web_answers
 from host.watchdog.announcer import Diary, Herald
-from host.watchdog.processes import Absences, Roll, Steadiness
+from host.watchdog.deaths import Absences, Roll, Steadiness
 from host.watchdog.units import Services
 
 HUNG = 30.0  # seconds without a sign of life; a process may take as long to give its first

@@ -23,7 +23,7 @@ from telegram.error import (
 )
 
 from apps.bot.api.client import Outcome, Verdict, judge
-from apps.bot.connection.mode import HEALTHY, LONGEST, PATIENCE, Choice
+from apps.bot.connection.webhook_or_polling import HEALTHY, LONGEST, PATIENCE, Choice
 
 KEY: Any = ConnectionKey("x", 443, True, True, None, None, None)
 

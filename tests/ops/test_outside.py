@@ -22,7 +22,7 @@ from apps.bot.connection import leader
 from host import alert_channels, heartbeats, leaders, observe, sealed_tokens, start_delay
 from host.crypto import CannotOpen
 from host.environment import ROOT
-from host.watchdog import announcer, main, processes, units
+from host.watchdog import announcer, deaths, main, units
 from tests.ops.conftest import Listener
 
 
@@ -266,7 +266,7 @@ class TestDeaths:
         heartbeats.forget_leave("bot")
         assert not heartbeats.left_lately("bot", 30)
         heartbeats.forget_leave("bot")
-        away = processes.Absences()
+        away = deaths.Absences()
         away.left("bot", 0.0)
         away.left("web", 0.0)
         assert away.overdue({"web": {7}}, 30.0) == []
@@ -274,7 +274,7 @@ class TestDeaths:
         assert away.overdue({}, 90.0) == [], "said once"
 
     def test_a_leader_that_is_gone_or_another(self) -> None:
-        led = processes.Roll()
+        led = deaths.Roll()
         assert led.deaths({"worker": {10}, "bot": {11}}) == []
         assert led.deaths({"worker": {10}, "bot": {11}}) == []
         assert led.deaths({"worker": {12}, "bot": {11}}) == ["worker"]
@@ -284,23 +284,23 @@ class TestDeaths:
 
     def test_a_count_that_begins_anew_is_no_death(self) -> None:
         """systemd forgets how often it had to start a service when somebody starts it by hand."""
-        led = processes.Roll()
+        led = deaths.Roll()
         for count, died in ((1, []), (0, []), (1, ["nginx"]), (3, ["nginx"]), (3, [])):
             assert led.deaths({"nginx": {count}}, {"nginx"}) == died
 
     def test_a_watch_that_died_missed_nothing_and_says_so(self, tmp_path: Path) -> None:
-        led = processes.Roll(tmp_path / "roll")
+        led = deaths.Roll(tmp_path / "roll")
         assert not led.died_before
         led.deaths({"worker": {10}, "bot": {11}})
-        follower = processes.Roll(tmp_path / "roll")
+        follower = deaths.Roll(tmp_path / "roll")
         assert follower.died_before
         assert follower.deaths({"worker": {12}, "bot": {11}}) == ["worker"], "while nobody looked"
         follower.forget()
-        assert not processes.Roll(tmp_path / "roll").died_before, "an end in order is no death"
+        assert not deaths.Roll(tmp_path / "roll").died_before, "an end in order is no death"
         (tmp_path / "roll").write_text('{"boot": "another", "known": {"worker": 10}}')
-        assert not processes.Roll(tmp_path / "roll").died_before, "after a reboot everybody is somebody else"
+        assert not deaths.Roll(tmp_path / "roll").died_before, "after a reboot everybody is somebody else"
         (tmp_path / "roll").write_text("rubbish")
-        assert not processes.Roll(tmp_path / "roll").died_before
+        assert not deaths.Roll(tmp_path / "roll").died_before
 
     def test_what_a_watch_told_before_it_died_is_only_counted(self, tmp_path: Path) -> None:
         diary = announcer.Diary(tmp_path / "d.jsonl")
@@ -318,7 +318,7 @@ class TestDeaths:
         assert "bot" in told[0]
 
     def test_a_machine_that_slept_makes_nobody_silent(self) -> None:
-        time_goes = processes.Steadiness()
+        time_goes = deaths.Steadiness()
         assert time_goes.see(1000.0, 0.0)
         assert time_goes.see(1002.0, 2.0)
         assert not time_goes.see(1100.0, 4.0), "the clock was set"

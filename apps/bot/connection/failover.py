@@ -23,8 +23,8 @@ from apps.base.stored_settings import Setting, note, noted
 from apps.bot.api.client import Outcome, Telegram, Verdict
 from apps.bot.connection import webhook_probe
 from apps.bot.connection.bot_profile import note_profile
-from apps.bot.connection.mode import PATIENCE, Choice
 from apps.bot.connection.token_conflict import Rival
+from apps.bot.connection.webhook_or_polling import PATIENCE, Choice
 from apps.bot.inbound.poller import ALLOWED, Poller
 from apps.bot.models import InboundUpdate
 from apps.bot.testbuy_chat import FIRST_UPDATE
