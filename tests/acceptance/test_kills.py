@@ -23,7 +23,7 @@ from tests.live import Live, Prepared
 
 pytestmark = pytest.mark.acceptance
 
-ORDERS = 200 if os.environ.get("CAMPAIGN") else 16
+ORDERS = 200 if os.environ.get("CAMPAIGN") else 8
 SIDE_BY_SIDE = 4
 PATIENT = 15.0  # seconds until a buyer who was told to come back does; whoever presses on is told to slow down
 VICTIMS = [

@@ -69,14 +69,13 @@ def test_a_web_process_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch
     monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path))
     stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "gunicorn"], start_new_session=True)
     try:
-        monkeypatch.setattr(main, "YOUNG", 0.0)
         monkeypatch.setattr(main, "HUNG", 0.3)
         diary = main.Diary(tmp_path / "watch.jsonl")
-        monkeypatch.setattr(main, "processes", lambda word, home: [(stuck.pid, 60.0)] if word == "gunicorn" else [])
+        monkeypatch.setattr(main, "leader_of", lambda name: (stuck.pid, 60.0) if name == "web" else None)
         heartbeats.note("web")
-        assert main.look(diary, str(ROOT)) == []
+        assert main.look(diary) == []
         time.sleep(0.5)
-        assert main.look(diary, str(ROOT)) == [stuck.pid]
+        assert main.look(diary) == [stuck.pid]
         assert stuck.wait(5) == -signal.SIGKILL
     finally:
         stuck.kill()
