@@ -52,7 +52,7 @@ ask_secret() { # VARIABLE QUESTION
 }
 
 ask_everything() {
-    say "autoorder: four questions, then about five minutes of work."
+    say "autoorder: five questions, then about five minutes of work."
     old_domain=$(value_in_force PUBLIC_URL | sed 's#^https://##')
     ask domain "1. The shop's domain (toko.example), or - for none" "${old_domain:--}"
     domain=$(printf '%s' "$domain" | sed 's#^https\{0,1\}://##; s#/*$##' | tr 'A-Z' 'a-z')
@@ -70,6 +70,7 @@ ask_everything() {
     ask_secret password "4. A password for the dashboard, 10 characters or more${has_login:+ (Enter: keep it)}"
     [ -n "$password$has_login" ] || stop "The dashboard needs a password of 10 characters or more."
     [ -z "$password" ] || [ "${#password}" -ge 10 ] || stop "The password is too short: 10 characters or more."
+    ask contact "5. How buyers reach you, such as @budi or WA 0812… (Enter: as it is; Pengaturan changes it)" ""
 }
 if [ -n "$standby" ]; then domain=$(value_in_force PUBLIC_URL | sed 's#^https://##'); else ask_everything; fi
 
@@ -145,7 +146,7 @@ if [ -d "$SOURCE/var/shop" ] && [ ! -e "$DATA/moved-in" ]; then
     chown -R autoorder:autoorder "$DATA/shop"
 fi
 touch "$DATA/moved-in" # a later try-out in this clone never overwrites the shop
-printf '%s\n' "$password" | /usr/local/bin/autoorder prepare --password - >/dev/null || stop "The shop could not be prepared; see above."
+printf '%s\n' "$password" | /usr/local/bin/autoorder prepare --password - --contact="$contact" >/dev/null || stop "The shop could not be prepared; see above."
 
 install -D -m 0644 "$CURRENT/deploy/systemd/journald.conf" /etc/systemd/journald.conf.d/autoorder.conf
 systemctl restart systemd-journald
@@ -182,7 +183,7 @@ echo "                        then open http://localhost:8000/$(admin_path)/  (n
 [ -z "$domain" ] || echo "                        or let one address in: ADMIN_ALLOW=203.0.113.7 in $SETTINGS, then run this again and open https://$domain/$(admin_path)/"
 [ -z "$domain" ] || echo "  Webhook for Pakasir   https://$domain/payments/pakasir/webhook/"
 echo "  Login                 owner, with the password you gave"
-echo "  Next                  your contact for buyers: Pengaturan, Kontak penjual"
+[ -n "$contact" ] || echo "  Next                  your contact for buyers: Pengaturan, Kontak penjual"
 echo "  Commands              autoorder health, autoorder importproducts - < produk.csv, …"
 echo "  Logs                  journalctl -u 'autoorder-*' -f"
 echo "  Update                git pull && sh deploy/update.sh"

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from apps.base.audit import AuditRow
 from apps.base.commands import UsedWrongly
 from apps.base.credentials import Credential, adopt_environment
 from apps.base.health import examine
 from apps.base.sealing import seal
+from apps.bot.dialogue.texts import CONTACT
+from apps.ops.management.commands import prepare
 from host import adopt_tryout
 
 WORSE = Path(__file__).resolve().parent.parent.parent / "deploy/worse.py"
@@ -89,6 +92,15 @@ class TestKeys:
     def test_a_damaged_row_is_refused(self, rows: list[str]) -> None:
         with pytest.raises(adopt_tryout.CannotMove):
             adopt_tryout.refuse_other_keys([rows[0][:-2] + "00"])
+
+
+def test_the_contact_that_was_asked_for_is_kept(db: Any) -> None:
+    prepare.set_contact("WA 0812-3456")
+    prepare.set_contact("WA 0812-3456")
+    assert CONTACT.get() == "WA 0812-3456"
+    assert AuditRow.objects.filter(kind="setting.changed").count() == 1
+    with pytest.raises(UsedWrongly, match="too long"):
+        prepare.set_contact("x" * 101)
 
 
 @pytest.mark.parametrize(("word", "good"), [("sandi-pemilik-1", True), ("1234567890", False), ("", False)])

@@ -31,7 +31,7 @@ LOGIN = "owner"
 
 class Command(ShopCommand):
     help = "Migrate, adopt credentials, make the owner's login and, in the sandbox, the demo catalogue."
-    example = "manage.py prepare"
+    example = "manage.py prepare --contact @budi"
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,6 +44,7 @@ class Command(ShopCommand):
             help="only say whether that line would do as a password; exit 2 if not",
         )
 
+        parser.add_argument("--contact", default="", help="what buyers see when they need a person: @budi, WA 0812…")
         parser.add_argument(
             "--check-token",
             action="store_true",
@@ -69,6 +70,8 @@ class Command(ShopCommand):
             from apps.orders.demo.load_demo import seed
 
             seed()
+        if contact := " ".join(options["contact"].split()):
+            set_contact(contact)
         given = sys.stdin.readline().rstrip("\n") if options["password"] else ""
         said = {
             "login": LOGIN,
@@ -83,6 +86,14 @@ def refuse_bad_settings() -> None:
     errors = [found for found in checks.run_checks() if found.is_serious()]
     if errors:
         raise UsedWrongly(f"{errors[0].msg} ({errors[0].id})")
+
+
+def set_contact(contact: str) -> None:
+    """The seller's contact, as it was asked for at set-up; the dashboard changes it later."""
+    if len(contact) > CONTACT.most:
+        raise UsedWrongly(f"The contact is too long: at most {CONTACT.most} characters.")
+    if contact != CONTACT.get():
+        CONTACT.set(contact, actor="manage.py")
 
 
 def refuse_dead_token() -> None:
