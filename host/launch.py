@@ -68,8 +68,9 @@ def main(argv: list[str]) -> None:
         argv = argv[1:]
     if argv[:1] == ["--as"]:
         folder = where_lives_are_counted()
+        note_leader(argv[1], folder)  # one that hangs in its pause is ended too
         wait_before_start(argv[1], folder)
-        note_leader(argv[1], folder)
+        note_leader(argv[1], folder)  # its first sign of life is due from here on
         argv = argv[2:]
     os.execvp(argv[0], argv)  # noqa: S606  # nosec B606: the program is named by our own supervisor file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -120,6 +121,20 @@ class TestLeaders:
             demo.kill()
             demo.wait()
         assert leaders.leader_of("demo") is None
+
+    def test_who_waits_before_its_start_leads_already(self, tmp_path: Path) -> None:
+        """Stopped in that pause, it must be ended like any other."""
+        (tmp_path / "demo.start").write_text(json.dumps({"started": time.time() - 1, "short_lives": 6}))
+        demo = subprocess.Popen([sys.executable, "-m", "host.launch", "--as", "demo", "true"], cwd=ROOT)
+        try:
+            until = time.monotonic() + 10
+            while leaders.leader_of("demo") is None and time.monotonic() < until:
+                time.sleep(0.01)
+            assert (leaders.leader_of("demo") or (0, 0.0))[0] == demo.pid
+            assert demo.poll() is None, "its pause is 15 s"
+        finally:
+            demo.kill()
+            demo.wait()
 
     def test_after_a_reboot_the_number_is_somebody_elses(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         leaders.note_leader("demo", tmp_path)
