@@ -22,17 +22,35 @@ def note_leader(name: str, folder: Path) -> None:
         replace_file(_note(name, folder), json.dumps(known))
 
 
-def leader_of(name: str) -> tuple[int, float] | None:
-    """Process id and age in seconds; None when nobody leads."""
+def leader_of(name: str, parent: int | None = None) -> tuple[int, float] | None:
+    """Process id and age in seconds; None when nobody leads. One that hangs before it noted itself is found among the
+    children of `parent` (else of our own), where they can be seen: on a server systemd ends it (TimeoutStartSec).
+    """
     try:
         told = json.loads(_note(name, run_folder()).read_text())
         pid, age = int(told["pid"]), time.monotonic() - float(told["since"])
-        if told["boot"] != boot_id():
-            return None
-        os.kill(pid, 0)
+        if told["boot"] == boot_id():
+            os.kill(pid, 0)
+            return pid, age
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return pid, age
+        pass
+    return _starting(name, os.getppid() if parent is None else parent)
+
+
+def _starting(name: str, parent: int) -> tuple[int, float] | None:
+    """A launcher of this name that has not noted itself yet."""
+    words = ["host.launch", "--as", name]
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError, IndexError):
+            line = (entry / "cmdline").read_text().split("\0")
+            at = line.index("host.launch")
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            if [line[at], *[word for word in line[at + 1 :] if word != "--door"][:2]] == words and int(
+                stat[1]
+            ) == parent:
+                return int(entry.name), uptime - float(stat[19]) / os.sysconf("SC_CLK_TCK")
+    return None
 
 
 def _note(name: str, folder: Path) -> Path:

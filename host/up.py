@@ -158,7 +158,7 @@ class Shop:
 
     def start_supervisor(self, env: dict[str, str]) -> None:
         self.daemon = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(ROOT / "deploy" / "supervisord.conf")],
+            [sys.executable, "-m", "host.restart_at_once", "-n", "-c", str(ROOT / "deploy" / "supervisord.conf")],
             cwd=ROOT,
             env=env,
             start_new_session=True,

@@ -136,6 +136,22 @@ class TestLeaders:
             demo.kill()
             demo.wait()
 
+    def test_one_that_hangs_before_it_noted_itself_is_found(self) -> None:
+        words = ["-m", "host.launch", "--door", "--as", "demo", "gunicorn"]
+        stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)", *words])
+        try:
+            until = time.monotonic() + 5  # an exec has its command line a moment after Popen returns
+            while leaders.leader_of("demo", os.getpid()) is None and time.monotonic() < until:
+                time.sleep(0.01)
+            pid, age = leaders.leader_of("demo", os.getpid()) or (0, -1.0)
+            assert pid == stuck.pid
+            assert -1 < age < 10
+            assert leaders.leader_of("dem", os.getpid()) is None
+            assert leaders.leader_of("demo") is None, "another shop's"
+        finally:
+            stuck.kill()
+            stuck.wait()
+
     def test_after_a_reboot_the_number_is_somebody_elses(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         leaders.note_leader("demo", tmp_path)
         assert leaders.leader_of("demo") is not None
