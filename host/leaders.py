@@ -39,16 +39,13 @@ def leader_of(name: str, parent: int | None = None) -> tuple[int, float] | None:
 
 def _starting(name: str, parent: int) -> tuple[int, float] | None:
     """A launcher of this name that has not noted itself yet."""
-    words = ["host.launch", "--as", name]
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError, IndexError):
             line = (entry / "cmdline").read_text().split("\0")
-            at = line.index("host.launch")
+            words = [word for word in line[line.index("host.launch") + 1 :] if word != "--door"]
             stat = (entry / "stat").read_text().rpartition(")")[2].split()
-            if [line[at], *[word for word in line[at + 1 :] if word != "--door"][:2]] == words and int(
-                stat[1]
-            ) == parent:
+            if words[:2] == ["--as", name] and int(stat[1]) == parent:
                 return int(entry.name), uptime - float(stat[19]) / os.sysconf("SC_CLK_TCK")
     return None
 
