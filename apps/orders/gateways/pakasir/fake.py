@@ -74,8 +74,8 @@ class Fake:
 
     async def answer(self, request: web.Request, path: str) -> web.Response:
         """One call of the shop; `path` is what follows the gateway's address."""
-        version, _, what = path.partition("api/v2/")
-        what, project, subject = [*what.split("/"), "", "", ""][:3] if not version else ("", "", "")
+        parts = path.removeprefix("api/v2/").split("/")
+        what, project, subject = parts if len(parts) == 3 else ("", "", "")
         try:
             self.check_key(request.headers.get("X-Api-Key", ""))
             if (request.method, what) == ("POST", "create-transaction"):
