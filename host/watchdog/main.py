@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
 from host import alert_channels
 from host.environment import value_of
@@ -31,17 +32,17 @@ ASK = 5.0  # seconds between two questions to the web process, which gives no si
 BEATING = ("worker", "bot")  # give signs of life by themselves
 
 
-def look(diary: Diary) -> list[int]:
+def look(diary: Diary, leaders: Mapping[str, tuple[int, float]]) -> list[int]:
     """One round: kill the group of every process that hangs; returns the ids killed."""
     killed = []
-    for name in LED:
-        quiet, leader = silence(name), leader_of(name)
-        if leader is None or leader[1] < HUNG or (quiet is not None and quiet < HUNG):
+    for name, (pid, age) in leaders.items():
+        quiet = silence(name)
+        if age < HUNG or (quiet is not None and quiet < HUNG):
             continue
-        diary.write(action="killed_hung", process=name, pid=leader[0], silent=quiet)
+        diary.write(action="killed_hung", process=name, pid=pid, silent=quiet)
         print(f"{name} gave no sign for {quiet} s: ended, its supervisor starts it anew", flush=True)
-        os.killpg(leader[0], signal.SIGKILL)
-        killed.append(leader[0])
+        os.killpg(pid, signal.SIGKILL)
+        killed.append(pid)
     return killed
 
 
@@ -86,9 +87,10 @@ def main() -> int:
     threading.Thread(target=keep_asking_web, name="ask-web", daemon=True).start()
     while True:
         notify("READY=1\nWATCHDOG=1")
+        leaders = {name: leader for name in LED if (leader := leader_of(name))}
         if steadiness.see(time.time(), time.monotonic()):
-            look(diary)
-        running = {name: {leader[0]} for name in LED if (leader := leader_of(name))} | services.marks()
+            look(diary, leaders)
+        running = {name: {pid} for name, (pid, _) in leaders.items()} | services.marks()
         for name in roll.deaths(running, services.counted):
             if left_lately(name, LEFT):
                 forget_leave(name)

@@ -71,11 +71,11 @@ def test_a_web_process_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch
     try:
         monkeypatch.setattr(main, "HUNG", 0.3)
         diary = main.Diary(tmp_path / "watch.jsonl")
-        monkeypatch.setattr(main, "leader_of", lambda name: (stuck.pid, 60.0) if name == "web" else None)
+        leaders = {"web": (stuck.pid, 60.0)}
         heartbeats.note("web")
-        assert main.look(diary) == []
+        assert main.look(diary, leaders) == []
         time.sleep(0.5)
-        assert main.look(diary) == [stuck.pid]
+        assert main.look(diary, leaders) == [stuck.pid]
         assert stuck.wait(5) == -signal.SIGKILL
     finally:
         stuck.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import subprocess
@@ -20,7 +19,7 @@ from django.db import InterfaceError
 from apps.base.credentials import adopt_environment, copy_tokens, rotate
 from apps.base.sealing import seal
 from apps.bot.connection import leader
-from host import alert_channels, heartbeats, leaders, observe, sealed_tokens, start_delay
+from host import alert_channels, heartbeats, observe, sealed_tokens, start_delay
 from host.crypto import CannotOpen
 from host.environment import ROOT
 from host.watchdog import announcer, deaths, main, units
@@ -89,82 +88,6 @@ def test_an_answer_that_points_elsewhere_is_not_followed(configured: Listener) -
 def test_only_web_addresses_are_called(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="only http"):
         alert_channels.ping(f"file://{tmp_path}")
-
-
-class TestLeaders:
-    """A process notes itself when it starts; nobody looks into others."""
-
-    @pytest.fixture(autouse=True)
-    def run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AUTOORDER_RUN", str(tmp_path))
-
-    def test_the_started_program_leads_until_it_ends(self) -> None:
-        line = [
-            sys.executable,
-            "-m",
-            "host.launch",
-            "--as",
-            "demo",
-            sys.executable,
-            "-c",
-            "import time; time.sleep(30)",
-        ]
-        demo = subprocess.Popen(line, cwd=ROOT)
-        try:
-            until = time.monotonic() + 10
-            while leaders.leader_of("demo") is None and time.monotonic() < until:
-                time.sleep(0.01)
-            pid, age = leaders.leader_of("demo") or (0, -1.0)
-            assert pid == demo.pid
-            assert 0 <= age < 10
-        finally:
-            demo.kill()
-            demo.wait()
-        assert leaders.leader_of("demo") is None
-
-    def test_who_waits_before_its_start_leads_already(self, tmp_path: Path) -> None:
-        """Stopped in that pause, it must be ended like any other."""
-        (tmp_path / "demo.start").write_text(json.dumps({"started": time.time() - 1, "short_lives": 6}))
-        demo = subprocess.Popen([sys.executable, "-m", "host.launch", "--as", "demo", "true"], cwd=ROOT)
-        try:
-            until = time.monotonic() + 10
-            while leaders.leader_of("demo") is None and time.monotonic() < until:
-                time.sleep(0.01)
-            assert (leaders.leader_of("demo") or (0, 0.0))[0] == demo.pid
-            assert demo.poll() is None, "its pause is 15 s"
-        finally:
-            demo.kill()
-            demo.wait()
-
-    def test_one_that_hangs_before_it_noted_itself_is_found(self) -> None:
-        words = ["-m", "host.launch", "--door", "--as", "demo", "gunicorn"]
-        stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)", *words])
-        try:
-            until = time.monotonic() + 5  # an exec has its command line a moment after Popen returns
-            while leaders.leader_of("demo", os.getpid()) is None and time.monotonic() < until:
-                time.sleep(0.01)
-            pid, age = leaders.leader_of("demo", os.getpid()) or (0, -1.0)
-            assert pid == stuck.pid
-            assert -1 < age < 10
-            assert leaders.leader_of("dem", os.getpid()) is None
-            assert leaders.leader_of("demo") is None, "another shop's"
-        finally:
-            stuck.kill()
-            stuck.wait()
-
-    def test_after_a_reboot_the_number_is_somebody_elses(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        leaders.note_leader("demo", tmp_path)
-        assert leaders.leader_of("demo") is not None
-        monkeypatch.setattr(leaders, "boot_id", lambda: "another")
-        assert leaders.leader_of("demo") is None
-
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "x"}'])
-    def test_rubbish_leads_nothing(self, tmp_path: Path, text: str) -> None:
-        (tmp_path / "demo.leader").write_text(text)
-        assert leaders.leader_of("demo") is None
-
-    def test_a_folder_that_cannot_be_written_stops_nobody(self, tmp_path: Path) -> None:
-        leaders.note_leader("demo", tmp_path / "nowhere")
 
 
 def test_rubbish_instead_of_http_is_an_error_like_others() -> None:
