@@ -1,6 +1,6 @@
 """Who leads each process of the shop, as it noted itself when it started (host/launch.py). Standard library only.
 
-Noted, since /proc does not tell everybody: on a server each unit has a user namespace of its own (PrivateUsers) and sees no other.
+A note, since /proc hides much: on a server each unit has a user namespace of its own (PrivateUsers).
 """
 
 from __future__ import annotations
