@@ -1,6 +1,8 @@
 # Two commands matter: `make run` and `make test`. Both make what they need.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+# A whole shop is ten processes: without cached bytecode each of them compiles all of the code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test quick lint types bench drill campaign upgrade-check prove-install lock locale screenshots clean
 

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psutil
+
 from bench.figures import spread
 from tests.live import Live, descendants
 
@@ -138,13 +140,9 @@ def memory_and_starts(folder: Path) -> Iterator[Row]:
     ours: dict[str, float] = {}
     for pid in [live.up.pid, *descendants(live.up.pid)]:
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            pss = sum(
-                int(line.split()[1])
-                for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                if line.startswith("Pss:")
-            )
-        except OSError:
+            words = " ".join(psutil.Process(pid).cmdline())
+            pss = psutil.Process(pid).memory_full_info().pss / 1024
+        except psutil.Error:
             continue
         if "postgres" not in words:
             name = next(

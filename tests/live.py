@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -29,6 +30,12 @@ class Prepared(Live):
             subprocess.run(["cp", "-a", source.data, source.home / "initialised", target.home], check=True)
         return super().start(again=again)
 
+    @property
+    def login(self) -> tuple[str, str]:
+        """The owner's name and password in the dashboard."""
+        said = json.loads((prepared_shop().folder / "complete").read_text())
+        return said["login"], said["password"]
+
 
 def prepared_shop() -> Live:
     """The run's model; whoever comes first makes it, as `up` does on a first start."""
@@ -44,8 +51,8 @@ def prepared_shop() -> Live:
             server = postgres.spawn_server(cluster, durable=False)
             try:
                 postgres.ensure_database(cluster)
-                model.manage("prepare")
+                said = model.manage("prepare").stdout.splitlines()[-1]
             finally:
                 postgres.stop_server(server)
-            done.touch()
+            done.write_text(said)
     return model

@@ -93,6 +93,16 @@ def made(path: Path) -> Path:
     return path
 
 
+SHARED = {  # how a test's name begins → with whom it shares a running shop
+    "tests/browser/": "browser",
+    "tests/acceptance/test_failover.py": "by_webhook",
+    "tests/acceptance/test_suite.py": "without bells",
+    "tests/acceptance/test_ten_dialogues.py": "killed",
+    "tests/acceptance/test_kills.py": "killed",
+    "tests/acceptance/test_run.py": "run",
+}
+
+
 class Together(LoadScopeScheduling):
     """Tests that share a running shop stay on one worker, so that it is started once; all others go where there is
     room.
@@ -101,14 +111,20 @@ class Together(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        for shared, scope in (("tests/browser/", "browser"), ("tests/acceptance/", nodeid.split("::", maxsplit=1)[0])):
-            if nodeid.startswith(shared):
-                return scope
+        for beginning, scope in SHARED.items():
+            if nodeid.startswith(beginning):
+                return "by_webhook" if nodeid.endswith("[webhook]") else scope
         return nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     return Together(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole shops first: beside what mostly waits the others fill the time."""
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/acceptance/", "tests/browser/")))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
+import psutil
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -77,8 +77,8 @@ def memory() -> Figures:
 
 def memory_of_machine() -> tuple[int, int]:
     """All of it, and what could be used without swapping, in bytes."""
-    known = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    return int(known["MemTotal"].split()[0]) * 1024, int(known["MemAvailable"].split()[0]) * 1024
+    found = psutil.virtual_memory()
+    return found.total, found.available
 
 
 def judged_memory(percent: float, available: float) -> Figures:

@@ -10,13 +10,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from host.postgres import LAST_RESORT
-from tests.live import Live, Prepared, descendants
+from tests.live import Live, descendants
 from tests.plugin import ROOT, free_port
 
 pytestmark = pytest.mark.acceptance
@@ -33,38 +35,43 @@ def gone(pids: list[int], seconds: float) -> bool:
 
 def alive(pid: int) -> bool:
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return state != "Z"
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Any:
-    made = Prepared(tmp_path / "a folder with spaces")
-    made.start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: Any) -> Any:
-    """For those who only look at a shop that runs."""
-    made = Prepared(tmp_path_factory.mktemp("standing") / "a folder with spaces")
+def shop(tmp_path_factory: Any) -> Iterator[Live]:
+    """One shop of this module from its first start on; the tests that end it are last and in order."""
+    made = Live(tmp_path_factory.mktemp("run") / "a folder with spaces")
     made.start()
     yield made
     made.stop()
 
 
-@pytest.fixture
-def new_shop(tmp_path: Path) -> Any:
-    made = Live(tmp_path / "a folder with spaces")
-    made.start()
-    yield made
-    made.stop()
+def test_a_second_run_says_so(shop: Live) -> None:
+    second = subprocess.run(
+        [sys.executable, "manage.py", "up"], cwd=ROOT, env=shop.env, capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 2
+    assert second.stderr.strip() == "The shop already runs from this folder. Stop it first (Ctrl-C in its window)."
 
 
-def test_ctrl_c_ends_everything_and_exits_0(shop: Live) -> None:
+def test_a_sandbox_database_serves_no_real_bot(shop: Live, tmp_path: Path) -> None:
+    said = refused(tmp_path, DATABASE_URL=shop.database_url, TELEGRAM_BOT_TOKEN="123:abc")
+    assert said.startswith("This database holds a sandbox")
+
+
+COUNT = "from apps.orders.models import Product; print(Product.objects.count())"
+
+
+def test_one_shop_stopped_started_and_killed(shop: Live) -> None:
+    """Ctrl-C ends everything and keeps everything; commands work before and after; children end with their parent."""
+    count = [sys.executable, "manage.py", "shell", "-v", "0", "-c", COUNT]
+    running = subprocess.run(count, cwd=ROOT, env=shop.env, capture_output=True, text=True, check=False)
+    assert running.stdout.strip() == "8", running.stderr
+    assert "First login: owner" in shop.said
+
     pids = shop.everything()
     assert len(pids) > 8
     started = time.monotonic()
@@ -72,62 +79,33 @@ def test_ctrl_c_ends_everything_and_exits_0(shop: Live) -> None:
     assert time.monotonic() - started < 15
     assert gone(pids, 1)
 
+    stopped = [subprocess.Popen(count, cwd=ROOT, env=shop.env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [p.communicate()[0].strip() for p in stopped] == ["8", "8"], "two at once share the server"
 
-@pytest.mark.parametrize("who", ["up", "supervisor"])
-def test_children_end_when_their_parent_is_killed(shop: Live, who: str) -> None:
-    assert shop.up is not None
-    pids = shop.everything()
-    victim = shop.up.pid if who == "up" else descendants(shop.up.pid)[0]
-    os.kill(victim, signal.SIGKILL)
-    assert gone([pid for pid in pids if pid != victim], 5)
-
-
-def test_children_end_when_make_is_killed(tmp_path: Path) -> None:
-    shop = Live(tmp_path / "shop")
-    out = tmp_path.joinpath("make.log").open("wb")
-    make = subprocess.Popen(["make", "-s", "run"], cwd=ROOT, env=shop.env, stdout=out, stderr=out)
-    out.close()
-    shop.wait(lambda: "Ctrl-C stops it" in (tmp_path / "make.log").read_text(), "make run", 90)
-    pids = descendants(make.pid)
-    make.kill()
-    make.wait()
-    assert gone(pids, 5)
-
-
-def test_a_second_run_says_so(standing: Live) -> None:
-    second = subprocess.run(
-        [sys.executable, "manage.py", "up"], cwd=ROOT, env=standing.env, capture_output=True, text=True, check=False
-    )
-    assert second.returncode == 2
-    assert second.stderr.strip() == "The shop already runs from this folder. Stop it first (Ctrl-C in its window)."
-
-
-def test_a_second_start_keeps_everything(new_shop: Live) -> None:
-    shop = new_shop
-    assert "First login: owner" in shop.said
-    shop.stop()
     shop.start(again=True)  # how quick is measured by make bench
     assert shop.said.count("First login") == 1
     lives = json.loads((shop.shop_folder / "run/web.start").read_text())["short_lives"]
     assert lives == 0, "who stopped it by hand waits for no growing pause"
+    assert shop.up is not None
+    ends_with(shop.everything(), descendants(shop.up.pid)[0])  # the supervisor
 
-
-def test_commands_work_while_it_runs_and_while_it_is_stopped(shop: Live) -> None:
-    env = shop.env
-    count = [
-        sys.executable,
-        "manage.py",
-        "shell",
-        "-v",
-        "0",
-        "-c",
-        "from apps.orders.models import Product; print(Product.objects.count())",
-    ]
-    running = subprocess.run(count, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert running.stdout.strip() == "8", running.stderr
     shop.stop()
-    stopped = [subprocess.Popen(count, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [p.communicate()[0].strip() for p in stopped] == ["8", "8"], "two at once share the server"
+    shop.start(again=True)
+    ends_with(shop.everything(), shop.up.pid)
+    shop.up.wait()
+
+    told = shop.folder / "make.log"
+    with told.open("wb") as out:
+        make = subprocess.Popen(["make", "-s", "run"], cwd=ROOT, env=shop.env, stdout=out, stderr=out)
+    shop.wait(lambda: "Ctrl-C stops it" in told.read_text(), "make run", 90)
+    ends_with(descendants(make.pid), make.pid)
+    make.wait()
+
+
+def ends_with(pids: list[int], parent: int) -> None:
+    """kill -9 of the parent ends all of them."""
+    os.kill(parent, signal.SIGKILL)
+    assert gone([pid for pid in pids if pid != parent], 5)
 
 
 def refused(tmp_path: Path, **environment: str) -> str:
@@ -166,11 +144,6 @@ def test_no_database_is_one_sentence(tmp_path: Path) -> None:
 
 def test_sandbox_beside_a_token_is_one_sentence(tmp_path: Path) -> None:
     assert "SANDBOX=1 beside a TELEGRAM_BOT_TOKEN" in refused(tmp_path, SANDBOX="1", TELEGRAM_BOT_TOKEN="1:x")
-
-
-def test_a_sandbox_database_serves_no_real_bot(standing: Live, tmp_path: Path) -> None:
-    said = refused(tmp_path, DATABASE_URL=standing.database_url, TELEGRAM_BOT_TOKEN="123:abc")
-    assert said.startswith("This database holds a sandbox")
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:

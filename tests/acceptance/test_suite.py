@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.acceptance.conftest import FAST
 from tests.live import Live, Prepared
 
 pytestmark = pytest.mark.acceptance
 
-WAYS = {
-    "polling": {},
-    "webhook": {"TELEGRAM_MODE": "webhook"},
-    "bells dropped": {"AUTOORDER_DROP_BELLS": "1"},
-}
+WAYS = ["webhook", "bells dropped", *(["polling"] if os.environ.get("CAMPAIGN") else [])]  # without bells it polls too
 
 
-@pytest.fixture(scope="module", params=list(WAYS))
+@pytest.fixture(scope="module", params=WAYS)
 def shop(request: Any, tmp_path_factory: Any) -> Iterator[Live]:
-    made = Prepared(
-        tmp_path_factory.mktemp("suite"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000", PAYMENT_POLL_FIRST="6",
-        PAYMENT_POLL_EVERY="6", **WAYS[request.param],
-    )  # fmt: skip
     if request.param == "webhook":
-        made.env["PUBLIC_URL"] = f"http://127.0.0.1:{made.port}"
+        yield request.getfixturevalue("by_webhook")
+        return
+    more = {"AUTOORDER_DROP_BELLS": "1"} if request.param == "bells dropped" else {}
+    made = Prepared(tmp_path_factory.mktemp("suite"), **FAST, **more)
     made.start()
     yield made
     made.stop()

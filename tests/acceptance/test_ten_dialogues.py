@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.live import Live, Prepared
+from tests.live import Live
 
 pytestmark = pytest.mark.acceptance
 
@@ -30,14 +29,6 @@ DIALOGUES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: Any) -> Iterator[Live]:
-    made = Prepared(tmp_path_factory.mktemp("ten"), SANDBOX_RATE="3000", TELEGRAM_RATE="1000")
-    made.start()
-    yield made
-    made.stop()
-
-
 def do(shop: Live, user: int, step: str) -> None:
     """One step, and until the shop has answered it."""
     before = shop.wait(lambda: shop.ask(f"messages?chat={user}"), "the fakes")["messages"]
@@ -56,7 +47,8 @@ def answered(before: list[Any], now: list[Any]) -> bool:
     return [m for m in now if m["from"] == "bot"] != [m for m in before if m["from"] == "bot"]
 
 
-def test_ten_dialogues_go_on(shop: Live) -> None:
+def test_ten_dialogues_go_on(killed: Live) -> None:
+    shop = killed
     users = dict(zip(DIALOGUES, range(7100, 7110), strict=True))
     for who, user in users.items():
         shop.insist("users", id=user, name=who)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.live import Live
+from tests.live import Live, Prepared
 from tests.plugin import ROOT
 
 ARGUMENTS = [
@@ -29,8 +29,9 @@ def chromium_program() -> str | None:
 
 
 @pytest.fixture(scope="package")
-def live(tmp_path_factory: Any) -> Iterator[Live]:
-    shop = Live(tmp_path_factory.mktemp("browser"))
+def live(tmp_path_factory: Any) -> Iterator[Prepared]:
+    """One shop for all of them; the scenarios, which kill it and let its clock leap, come last."""
+    shop = Prepared(tmp_path_factory.mktemp("browser"))
     shop.start()
     yield shop
     shop.stop()
@@ -61,6 +62,18 @@ def page(chromium: Any, live: Live) -> Iterator[Page]:
     # a page that outlives a restart of the shop is told so by the browser
     restarts = ("502 (Bad Gateway)", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
     assert [said for said in complaints if not any(word in said for word in restarts)] == []
+
+
+@pytest.fixture
+def dashboard(page: Page, live: Prepared) -> Page:
+    """The dashboard, as its owner sees it."""
+    name, password = live.login
+    page.goto("/admin/")
+    page.fill("#id_username", name)
+    page.fill("#id_password", password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Pesanan", exact=True).first).to_be_visible()
+    return page
 
 
 @pytest.fixture

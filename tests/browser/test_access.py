@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,18 +48,6 @@ def number(live: Live) -> str:
     live.insist("pay", order_id=bought)
     live.goods(9300, bought)
     return live.walk_to_invoice(9301, "Steam Wallet")
-
-
-@pytest.fixture
-def dashboard(page: Page, live: Live) -> Page:
-    login = re.search(r"First login: (\S+) / (\S+)", live.said)
-    assert login is not None
-    page.goto("/admin/")
-    page.fill("#id_username", login.group(1))
-    page.fill("#id_password", login.group(2))
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Pesanan", exact=True).first).to_be_visible()
-    return page
 
 
 def test_this_check_can_fail(page: Page) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.live import Live, Prepared
+from tests.live import Live
 from tests.plugin import ROOT
 
 pytestmark = pytest.mark.browser
@@ -19,15 +17,6 @@ SCENARIOS = re.findall(r'id: "([a-z-]+)"', SCRIPT)
 ASKED_FOR = {
     "happy", "last-unit", "late-payment", "webhook-lost", "telegram-down", "restart", "by-hand", "renewal",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: Any) -> Iterator[Live]:
-    """A shop of their own: its clock leaps, and it is killed."""
-    shop = Prepared(tmp_path_factory.mktemp("scenarios"))
-    shop.start()
-    yield shop
-    shop.stop()
 
 
 def test_the_scenarios_that_were_promised() -> None:

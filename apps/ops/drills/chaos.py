@@ -12,7 +12,8 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+
+import psutil
 
 from apps.ops.drills import held_locks, planted_faults
 from apps.ops.drills.buyers import PRODUCT, Crowd
@@ -125,8 +126,8 @@ class Chaos:
 
     def _hold_supervisor(self, seconds: float) -> None:
         """Nobody starts anything for a while, and a buyer waits meanwhile."""
-        everything = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.shop.everything()}
-        planted_faults.hold([pid for pid, command in everything.items() if b"supervisord" in command], seconds)
+        everything = [psutil.Process(pid) for pid in self.shop.everything()]
+        planted_faults.hold([each.pid for each in everything if "supervisord" in " ".join(each.cmdline())], seconds)
 
     def _answered(self) -> float:
         self._prober += 1

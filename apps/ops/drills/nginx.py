@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from apps.ops.drills.runner import RefusesToDrill
-from apps.ops.drills.shop_copy import CopyFailed, ShopCopy
+from apps.ops.drills.shop_copy import CopyFailed, ShopCopy, descendants
 from host.environment import ROOT
 from host.up import free_port
 
@@ -132,7 +132,7 @@ class Fronts:
         """As a server that is gone."""
         with suppress(OSError, ValueError):
             pid = int((self.folder / f"{name}.pid").read_text())
-            children = children_of(pid)
+            children = descendants(pid)
             os.kill(pid, signal.SIGKILL)  # first: it would replace a child that dies
             for child in children:
                 os.kill(child, signal.SIGKILL)
@@ -162,7 +162,3 @@ class Fronts:
         for block in chosen:
             run(["sh", "-eu", "-c", block], {**shop.env, "DATABASE_URL": shop.database_url, **named})
         return len(chosen)
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
