@@ -10,7 +10,7 @@ from tests.live import Live, Prepared
 FAST = {"SANDBOX_RATE": "3000", "TELEGRAM_RATE": "1000", "PAYMENT_POLL_FIRST": "6", "PAYMENT_POLL_EVERY": "6"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def by_webhook(tmp_path_factory: Any) -> Iterator[Live]:
     """One shop for every test that wants webhooks (tests/plugin.py keeps them together)."""
     made = Prepared(tmp_path_factory.mktemp("webhook"), TELEGRAM_MODE="webhook", **FAST)
@@ -20,7 +20,7 @@ def by_webhook(tmp_path_factory: Any) -> Iterator[Live]:
     made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def killed(tmp_path_factory: Any) -> Iterator[Live]:
     """One shop for every test that kills its processes."""
     made = Prepared(
