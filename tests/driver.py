@@ -19,11 +19,14 @@ from apps.base.incidents import due_incidents, tend_incident
 from apps.base.work import leases
 from apps.base.work.clock_thread import tick
 from apps.bot.api.client import Telegram
+from apps.bot.chats import chat_of
 from apps.bot.connection.replace_bot import change_bot
 from apps.bot.outbound import claims
 from apps.bot.outbound.payload import pack
 from apps.bot.outbound.sender import bring
 from apps.orders.models import Order, Variant
+from apps.orders.services import checkout
+from apps.orders.services.hoarding_limits import Wanted
 from apps.orders.services.money_review import debts_of
 from tests.fakes import Fakes
 
@@ -87,12 +90,13 @@ class Buyer:
         return answers[-1]["text"] if answers else ""
 
     def orders(self, product: str, *, quantity: int = 1) -> str:
-        """To the invoice of one product; returns the order's number. By the button of its own page: how people come
-        there is `walks_to`, which few tests need."""
+        """To the invoice of one product; returns the order's number. As the last button does: how people come there is
+        `walks_to`, which few tests need."""
         if not self.messages:
             self.says("/start")
         variant = Variant.objects.get(product__name__contains=product, is_active=True)
-        self.presses_data(f"buy:{variant.pk}:{quantity}").presses("QRIS")
+        checkout.place(buyer=chat_of(self.number), basket=[Wanted(variant, quantity, [])])
+        self.shop.settle()
         return self.invoice_number()
 
     def walks_to(self, product: str) -> Buyer:

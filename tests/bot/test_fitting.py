@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
 from telegram.error import BadRequest, ChatMigrated, Forbidden
@@ -31,7 +30,6 @@ EMOJI = "🎁"  # two units each
 
 class TestMeasure:
     @given(st.text(max_size=300), st.integers(1, 200))
-    @hypothesis_settings(deadline=None)
     def test_a_cut_text_fits_and_is_a_beginning(self, text: str, most: int) -> None:
         short = cut(text, most)
         assert units(short) <= most
@@ -41,7 +39,6 @@ class TestMeasure:
         st.lists(st.sampled_from(["<b>", "</b>", "<i>", "</i>", "&amp;", "&lt;", "a", "🎁", "\n", "é"]), max_size=80),
         st.integers(2, 60),
     )
-    @hypothesis_settings(deadline=None)
     def test_a_cut_html_text_fits_and_stays_whole(self, pieces: list[str], most: int) -> None:
         text, open_tags = "", []
         for piece in pieces:  # well nested, as templates are
@@ -111,7 +108,6 @@ class TestScreens:
         assert len(seen_names) == 20
 
     @given(st.text(min_size=1, max_size=300))
-    @hypothesis_settings(deadline=None)
     def test_labels_fit(self, text: str) -> None:
         label = Button(text, "x").as_json()["text"]
         assert 1 <= units(label) <= BUTTON

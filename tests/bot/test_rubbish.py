@@ -155,7 +155,6 @@ def test_nothing_from_outside_stops_who_buys(shop: Shop) -> None:
 
     @settings(
         max_examples=BATCHES,
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),

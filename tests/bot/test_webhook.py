@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.bot.connection import webhook_probe
@@ -158,7 +157,6 @@ json_values = st.recursive(
 
 
 @given(json_values, st.sampled_from(["message", "callback_query", "my_chat_member", "x"]))
-@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_rubbish_is_refused_never_a_traceback(value: Any, kind: str) -> None:
     try:
         parse({"update_id": 1, kind: value})

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -68,7 +67,6 @@ class TestDuplicates:
         assert [unit.content for unit in twins(units)] == ["kode-a"]
 
     @given(st.text(max_size=60))
-    @hypothesis_settings(deadline=None)
     def test_folding_twice_changes_nothing_more(self, text: str) -> None:
         assert same_goods(same_goods(text)) == same_goods(text)
         assert tidy(tidy(text)) == tidy(text)
