@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from apps.orders.services import opening_hours, stock
 from apps.orders.services.stock import NewUnit
 from tests.driver import Buyer, Shop
 from tests.fakes import Fakes
+from tests.plugin import template_ready
 
 hypothesis.settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy machine")
@@ -58,6 +60,13 @@ def forget_rows(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = forget_rows  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Each worker's database is a copy of one that is migrated already."""
+    if "AUTOORDER_SCHEMA_OF" not in os.environ:
+        connection.settings_dict["TEST"]["TEMPLATE"] = template_ready()
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import fcntl
 import os
 import shutil
 import socket
@@ -67,6 +68,8 @@ def start_database() -> None:
     os.environ["AUTOORDER_TESTS_FOLDER"] = str(folder)
     if newer := os.environ.get("AUTOORDER_SCHEMA_OF"):
         make_schema_of(Path(newer), cluster)
+    else:
+        begin_template(cluster, folder)
     owner = os.getpid()
 
     def stop() -> None:
@@ -76,6 +79,27 @@ def start_database() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
+
+
+TEMPLATE = "autoorder_template"  # migrated once; each worker's database is a copy
+
+
+def begin_template(cluster: postgres.Cluster, folder: Path) -> None:
+    """Migrate the template while the workers of xdist collect; `template_ready` waits for it."""
+    postgres.ensure_database(cluster, TEMPLATE)
+    env = {**os.environ, "DATABASE_URL": cluster.url(TEMPLATE)}
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    with (folder / "template.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # goes on in the child until it ends
+        subprocess.Popen(command, cwd=ROOT, env=env, pass_fds=[lock.fileno()])
+
+
+def template_ready() -> str:
+    """The template's name, as soon as it is whole."""
+    folder = Path(os.environ["AUTOORDER_TESTS_FOLDER"])
+    with (folder / "template.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    return TEMPLATE
 
 
 def make_schema_of(newer: Path, cluster: postgres.Cluster) -> None:

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from host.postgres import LAST_RESORT
-from tests.live import Live, descendants
+from tests.live import Live, Prepared, descendants
 from tests.plugin import ROOT, free_port
 
 pytestmark = pytest.mark.acceptance
@@ -189,7 +189,7 @@ def test_a_folder_that_only_root_can_enter(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     before = {p: p.stat().st_mode for p in (closed, *closed.parents)}
-    shop = Live(closed / "shop")
+    shop = Prepared(closed / "shop")
     shop.start()
     try:
         assert str(LAST_RESORT) in shop.said

@@ -87,15 +87,15 @@ class ShopCopy:
             return self.up.wait(5)
 
     def wait(self, done: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-        """Poll until `done()` is true; connection errors count as not yet."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        """Poll until `done()` is true, less and less often; connection errors count as not yet."""
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < seconds:
             try:
                 if value := done():
                     return value
             except (OSError, psycopg.Error, LookupError):
                 pass
-            time.sleep(0.03)
+            time.sleep(min(0.03 + waited / 10, 0.25))
         raise CopyFailed(f"waited {seconds} s for {what}; {self.said[-500:]}")
 
     @property
