@@ -33,6 +33,8 @@ UPDATE orders_stockunit SET content = '\\x00' WHERE id IN (
   WHERE o.number = %s)"""
 HELD_MONEY = "SELECT count(*) FROM orders_payment WHERE reference = %s AND state = 'confirmed' AND review = 'broken'"
 
+OUTSIDE_CALL = 8.0  # seconds that a call to a gateway may take, and its end
+
 
 class Money:
     """One play, beside nothing else: time passes here, and the gateway is away."""
@@ -65,6 +67,8 @@ class Money:
         with suppress(CopyFailed):
             self.shop.wait(lambda: self._asked_in_vain(numbers), "questions without an answer", PATIENCE)
         if self.play.planted("closed"):
+            planted_faults.plant(self.shop, "chaos.closed")
+            time.sleep(OUTSIDE_CALL)  # who was asking just then has written down when to ask again
             planted_faults.plant(self.shop, "chaos.closed")
         self.shop.insist("faults", gateway_down=False, webhook_lost=False)
         self._pass(LATER)
