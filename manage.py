@@ -11,6 +11,7 @@ from host.environment import ensure_env_file, shop_folder, value_of, wrong_setti
 from host.postgres import SHOP_ROLE, CannotStart, borrowed_server
 
 AS_OWNER = ("migrate", "dbshell", "sqlflush", "flush")  # in the embedded database; all others run as the shop
+AS_ADMIN = ("migrate", "backup", "verifybackup", "jobs")  # on a server, run by root, who is the owner of the tables
 LASTING = ("runbot", "runcluster")  # these say when they have loaded everything (apps.base.work.preload.loaded)
 
 
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> None:
     if argv[1:] in ([], ["help"], ["--help"], ["-h"]):
         list_commands()
         return
-    if command == "migrate" and value_of("DATABASE_ADMIN_URL"):
+    if command in AS_ADMIN and value_of("DATABASE_ADMIN_URL") and (command == "migrate" or os.geteuid() == 0):
         os.environ["DATABASE_URL"] = value_of("DATABASE_ADMIN_URL")
     if asks_for_help or value_of("DATABASE_URL"):
         run_django(argv)

@@ -177,6 +177,7 @@ POLL_EVERY = env.int("PAYMENT_POLL_EVERY", default=25)  # seconds
 
 OWNER_CHAT_IDS = env.list("OWNER_CHAT_IDS", cast=int, default=[700] if SANDBOX else [])
 ADMIN_CHAT_IDS = env.list("ADMIN_CHAT_IDS", cast=int, default=OWNER_CHAT_IDS)
+BACKUP_RECIPIENTS = env.list("BACKUP_RECIPIENTS", default=[])
 SELLER_CHAT_IDS = env.list("SELLER_CHAT_IDS", cast=int, default=[])
 
 # News travels upward by name, never by import.
@@ -293,6 +294,8 @@ UNFOLD = {
                 "items": [
                     menu("Pengaturan", "settings", "shop-settings"),
                     menu("Gangguan", "warning", "admin:base_incident_changelist"),
+                    menu("Cadangan", "backup", "shop-backups"),
+                    menu("Pekerjaan", "manufacturing", "admin:ops_job_changelist"),
                     menu("Latihan", "exercise", "admin:ops_drillreport_changelist"),
                     menu("Catatan audit", "history", "admin:base_auditrow_changelist"),
                     menu("Akun", "group", "admin:auth_user_changelist"),

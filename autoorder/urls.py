@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from apps.bot.views import telegram_webhook
-from apps.ops.dashboard import dead_letters, settings_page
+from apps.ops.dashboard import backups, dead_letters, settings_page
 from apps.ops.views import live, openmetrics, ready
 from apps.orders.views import payment_webhook
 
@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", openmetrics, name="metrics"),
     path(f"{settings.ADMIN_PATH}pesan-bermasalah/", admin.site.admin_view(dead_letters.page), name="dead-letters"),
     path(f"{settings.ADMIN_PATH}pengaturan/", admin.site.admin_view(settings_page.page), name="shop-settings"),
+    path(f"{settings.ADMIN_PATH}cadangan/", admin.site.admin_view(backups.page), name="shop-backups"),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 if settings.SANDBOX:

@@ -58,16 +58,26 @@ build_release() { # REF NAME
 switch_to() { # NAME
     ln -sfn "$RELEASES/$1" "$CURRENT.new" && mv -T "$CURRENT.new" "$CURRENT" &&
         put_units && install -D -m 0644 -t /etc/systemd/system/autoorder-.service.d "$CURRENT"/deploy/systemd/autoorder-.service.d/common.conf &&
+        put_jobs &&
         put_again postgresql@ && put_again nginx &&
-        install -m 0755 "$CURRENT/deploy/autoorder" /usr/local/bin/autoorder && systemctl daemon-reload || return 1
+        install -m 0755 "$CURRENT/deploy/autoorder" /usr/local/bin/autoorder && systemctl daemon-reload && hear_jobs || return 1
     [ ! -e "$SITE" ] || put_site || say "nginx does not take the site of $1: the one before stays."
 }
 
 # An older release may have no socket: what is there stays.
 put_units() {
-    for unit in "$CURRENT"/deploy/systemd/autoorder*.service "$CURRENT"/deploy/systemd/autoorder*.socket "$CURRENT"/deploy/systemd/autoorder.target; do
+    for unit in "$CURRENT"/deploy/systemd/autoorder*.service "$CURRENT"/deploy/systemd/autoorder*.socket "$CURRENT"/deploy/systemd/autoorder*.path "$CURRENT"/deploy/systemd/autoorder.target; do
         [ ! -e "$unit" ] || install -m 0644 "$unit" /etc/systemd/system/ || return 1
     done
+}
+
+# An older release has no long work.
+hear_jobs() { [ ! -e "$CURRENT/deploy/systemd/autoorder-jobs.path" ] || systemctl -q enable --now autoorder-jobs.path; }
+
+# Long work is root's: its file of the same name stands in for what the shop's units share.
+put_jobs() {
+    [ ! -e "$CURRENT/deploy/systemd/autoorder-jobs.service" ] ||
+        install -D -m 0644 -t /etc/systemd/system/autoorder-jobs.service.d "$CURRENT"/deploy/systemd/autoorder-jobs.service.d/common.conf
 }
 
 # Debian's own unit is started again whatever it died of. An older release has no such file: what is there stays.

@@ -21,6 +21,7 @@ from typing import Any
 
 from host import postgres
 from host.environment import ROOT, ensure_env_file, sandbox_wanted, shop_folder, value_of, wrong_setting
+from host.job_bell import Runner
 from host.launch import die_with_parent
 from host.local_http import UnixConnection, web_answers
 from host.postgres import CannotStart
@@ -283,8 +284,11 @@ def main() -> int:
             prepared = shop.start(shop.environment())
             if not shop.stopping:
                 announce(shop, prepared)
+            jobs = Runner(shop.folder / "run", shop.folder / "logs" / "jobs.log", shop.environment())
+            stack.callback(jobs.stop, 3)
             while not shop.stopping:
                 time.sleep(0.2)
+                jobs.look()
                 if shop.daemon is not None and shop.daemon.poll() is not None:
                     raise CannotStart(f"The supervisor ended. Its log is {shop.folder}/logs/supervisord.log")
         except (CannotStart, OSError) as refusal:

@@ -1,13 +1,15 @@
-"""Reports of drills in the dashboard."""
+"""Reports of drills, long work and backups in the dashboard."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.base.admin_base import ReadOnlyAdmin
 from apps.ops.drills.report import as_html
-from apps.ops.models import DrillReport
+from apps.ops.jobs.desk import label_of
+from apps.ops.models import Backup, DrillReport, Job
 
 
 @admin.register(DrillReport)
@@ -21,3 +23,34 @@ class DrillReportAdmin(ReadOnlyAdmin):
     @admin.display(description="laporan")
     def page(self, row: DrillReport) -> SafeString:
         return mark_safe(as_html(row))  # noqa: S308  # nosec B703 B308: our template, escaped there
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    """Long work: what runs, how far it is, and how the last ones ended."""
+
+    list_display = ("asked_at", "what", "state", "bar", "words", "asked_by")
+    list_filter = ("state",)
+    ordering = ("-id",)
+    fields = ("what", "state", "bar", "words", "asked_by", "asked_at", "started_at", "ended_at")
+    readonly_fields = ("what", "bar")
+
+    @admin.display(description="pekerjaan")
+    def what(self, job: Job) -> str:
+        return label_of(job)
+
+    @admin.display(description="kemajuan")
+    def bar(self, job: Job) -> SafeString:
+        return format_html(
+            '<progress max="100" value="{}" aria-label="kemajuan">{} %</progress>', job.progress, job.progress
+        )
+
+
+@admin.register(Backup)
+class BackupAdmin(ReadOnlyAdmin):
+    """One backup as it went; the page *Cadangan* shows them together."""
+
+    list_display = ("started_at", "kind", "name", "size", "read_back_at", "offsite_at", "proven_at", "error")
+    list_filter = ("kind",)
+    ordering = ("-id",)
+    exclude = ("proof",)

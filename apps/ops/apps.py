@@ -8,4 +8,6 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.ops import healthchecks  # noqa: F401  (registers them)
+        from apps.ops.backups import healthchecks as backup_health  # noqa: F401  (registers them)
+        from apps.ops.backups import job_kinds  # noqa: F401  (registers them)
         from apps.ops.monitoring import certificate  # noqa: F401  (registers its health check)

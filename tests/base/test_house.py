@@ -193,8 +193,9 @@ def test_the_shops_commands_come_first(words: list[str]) -> None:
     lines = run.stdout.split("\n")
     assert lines[0].startswith("The shop's commands")
     assert [line.split()[0] for line in lines[2:-3]] == [
-        "checkinvariants", "drill", "export", "failover", "health", "importproducts", "importstock", "observe",
+        "backup", "checkinvariants", "drill", "export", "failover", "health", "importproducts", "importstock", "jobs",
+        "observe",
         "prepare",
-        "reconcile", "runbot", "runcluster", "testbuy", "up", "watch",
+        "reconcile", "runbot", "runcluster", "testbuy", "up", "verifybackup", "watch",
     ]  # fmt: skip
     assert all(len(line) > 30 for line in lines[2:-3]), "each says what it does"

@@ -22,6 +22,7 @@ ROUTINES = {  # name → what it does; it returns when it wants to be called aga
     "synthetic": "apps.ops.monitoring.testbuy.walk",
     "books": "apps.ops.monitoring.invariant_watch.check_books",
     "way": "apps.ops.monitoring.alert_selftest.try_way",
+    "backups": "apps.ops.backups.schedule.look",
     "report": "apps.ops.monitoring.daily_report.send_report",
 }
 AFTER_TROUBLE = timedelta(minutes=1)

@@ -1,0 +1,1 @@
+"""Backups that are proven: made on schedule, read back from elsewhere, restored, and watched."""
