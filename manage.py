@@ -11,7 +11,13 @@ from host.environment import ensure_env_file, shop_folder, value_of, wrong_setti
 from host.postgres import SHOP_ROLE, CannotStart, borrowed_server
 
 AS_OWNER = ("migrate", "dbshell", "sqlflush", "flush")  # in the embedded database; all others run as the shop
-AS_ADMIN = ("migrate", "backup", "verifybackup", "jobs")  # on a server, run by root, who is the owner of the tables
+AS_ADMIN = (
+    "migrate",
+    "backup",
+    "verifybackup",
+    "restore",
+    "jobs",
+)  # on a server, run by root, who is the owner of the tables
 LASTING = ("runbot", "runcluster")  # these say when they have loaded everything (apps.base.work.preload.loaded)
 
 

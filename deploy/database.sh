@@ -39,6 +39,8 @@ SQL
     [ "$(as_postgres psql -qAtc "SELECT 1 FROM pg_database WHERE datname = 'autoorder'")" = 1 ] ||
         as_postgres createdb -O autoorder_admin -E UTF8 -T template0 --locale=C.UTF-8 autoorder
     end_forgotten_transactions
+    # a restore sends everybody away for a moment (host/backups/swap.py)
+    as_postgres psql -q -c 'GRANT pg_signal_backend TO autoorder_admin'
     grant_rights autoorder
 }
 

@@ -80,12 +80,20 @@ def one_at_a_time(folder: Path, stack: ExitStack) -> None:
         raise CannotStart("The shop already runs from this folder. Stop it first (Ctrl-C in its window).") from error
 
 
-def short_socket(folder: Path) -> str:
-    """The supervisor's socket; elsewhere in a private folder when the path would be too long for a socket."""
+def socket_of(folder: Path) -> Path:
+    """Where the supervisor of the shop in `folder` listens; elsewhere when the path would be too long for a socket."""
     path = folder / "run" / "supervisor.sock"
     if len(str(path)) + 12 > postgres.SOCKET_PATH_MAX:
         mark = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-        path = postgres.private_folder(Path(tempfile.gettempdir()) / f"autoorder-up-{os.geteuid()}-{mark}", None) / "s"
+        path = Path(tempfile.gettempdir()) / f"autoorder-up-{os.geteuid()}-{mark}" / "s"
+    return path
+
+
+def short_socket(folder: Path) -> str:
+    """The supervisor's socket, free to be made, in a folder that is ours alone when it must be elsewhere."""
+    path = socket_of(folder)
+    if path.parent != folder / "run":
+        postgres.private_folder(path.parent, None)
     path.unlink(missing_ok=True)
     return str(path)
 

@@ -229,7 +229,7 @@ class TestProof:
 
     def test_a_broken_truth_that_is_not_in_the_shop(self, backed_up: Any, monkeypatch: Any) -> None:
         made = taken()
-        monkeypatch.setattr(proof, "_broken", lambda url: {"ledger"} if url.endswith(proof.SCRATCH) else set())
+        monkeypatch.setattr(proof, "broken_truths", lambda url: {"ledger"} if url.endswith(proof.SCRATCH) else set())
         with pytest.raises(JobFailed, match="these truths do not hold in it: ledger"):
             proof.prove(made, silent)
 

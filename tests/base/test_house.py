@@ -196,6 +196,6 @@ def test_the_shops_commands_come_first(words: list[str]) -> None:
         "backup", "checkinvariants", "drill", "export", "failover", "health", "importproducts", "importstock", "jobs",
         "observe",
         "prepare",
-        "reconcile", "runbot", "runcluster", "testbuy", "up", "verifybackup", "watch",
+        "reconcile", "restore", "runbot", "runcluster", "testbuy", "up", "verifybackup", "watch",
     ]  # fmt: skip
     assert all(len(line) > 30 for line in lines[2:-3]), "each says what it does"

@@ -159,13 +159,14 @@ def compare(url: str, manifest: Manifest) -> int:
 
 def _truths(url: str) -> None:
     """`checkinvariants` on what came back: what holds in the shop must hold there. Raises NotProven."""
-    there = _broken(url)
-    here = _broken(conf.owner_url()) if there else set()
+    there = broken_truths(url)
+    here = broken_truths(conf.owner_url()) if there else set()
     if new := sorted(there - here):
         raise NotProven(f"these truths do not hold in it: {', '.join(new)}")
 
 
-def _broken(url: str) -> set[str]:
+def broken_truths(url: str) -> set[str]:
+    """Names of the truths that do not hold in a database. Raises NotProven when they cannot be looked at."""
     env = {
         **os.environ,
         "DATABASE_URL": url,

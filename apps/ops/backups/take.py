@@ -46,6 +46,8 @@ audit.describe(
     {
         "backup.made": "Cadangan {name} jadi ({size} byte)",
         "backup.offsite": "Cadangan {name} disalin ke tempat lain dan dibaca ulang",
+        "restore.activated": "Cadangan dipakai; {held} slot ditahan dulu",
+        "restore.undone": "Pemakaian cadangan dibatalkan; {held} slot ditahan dulu",
         "backup.failed": "Cadangan {name} gagal",
     }
 )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from apps.base.commands import ShopCommand
-from apps.ops.jobs.desk import ask_for
+from apps.ops.jobs.desk import ask_for, mark_broken
 from apps.ops.jobs.runner import take_and_run
 from apps.ops.models import Backup, Job
+
+LOOK = 0.5  # seconds between two looks at a job of another process
 
 
 class Command(ShopCommand):
@@ -34,8 +37,8 @@ class Command(ShopCommand):
 
 
 def run_here(name: str, arguments: dict[str, Any]) -> Job:
-    """Ask for a job and run it in this process, with a bar on a terminal; one that runs already is only waited for by
-    who started it.
+    """Ask for a job and run it in this process, with a bar on a terminal. One that another process has in hand already
+    is waited for.
     """
     job = ask_for(name, arguments, actor="manage.py")
     with tqdm(total=100, disable=not sys.stderr.isatty(), leave=False, bar_format="{l_bar}{bar}| {desc}") as bar:
@@ -44,4 +47,10 @@ def run_here(name: str, arguments: dict[str, Any]) -> Job:
             bar.set_description(words)
             bar.update(percent - bar.n)
 
-        return take_and_run(job, tell)
+        job = take_and_run(job, tell)
+        while job.state in Job.OPEN:
+            time.sleep(LOOK)
+            mark_broken()
+            job.refresh_from_db()
+            tell(job.progress, job.words)
+    return job
