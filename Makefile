@@ -19,7 +19,7 @@ run: .venv/.run ## start the shop (a sandbox without TELEGRAM_BOT_TOKEN)
 	@exec $(PY) manage.py up
 
 test: .venv/.dev ## the whole suite: real PostgreSQL, real browser
-	@sh deploy/chromium.sh
+	@sh deploy/chromium.sh && sh deploy/offsite.sh
 	@$(PY) -m pytest
 
 quick: .venv/.dev ## the suite without whole shops and browsers, while you work
@@ -41,7 +41,8 @@ drill: .venv/.run ## rehearse the worst on a private copy: all drills, or NAME=c
 
 campaign: .venv/.dev ## the full counts of kills, races and rubbish from outside (long)
 	@sh deploy/chromium.sh && sh deploy/nginx.sh
-	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency tests/orders/test_walk.py tests/bot/test_rubbish.py
+	@CAMPAIGN=1 $(PY) -m pytest -n 0 tests/acceptance tests/concurrency tests/orders/test_walk.py tests/bot/test_rubbish.py \
+		tests/backups
 
 upgrade-check: .venv/.dev ## the older code's tests on this checkout's tables; BASE=v1.0
 	@sh deploy/upgrade-check.sh $(BASE)

@@ -127,11 +127,14 @@ class Folder:
 
 @dataclass
 class Rclone:
-    """Anything rclone knows. `remote` is its address (`offsite:path`), `env` what it must know to get in."""
+    """Anything rclone knows. `remote` is its address (`offsite:path`), `env` what it must know to get in. `config`: the
+    file of remotes; none but for one that the operator has set up himself.
+    """
 
     shown: str
     remote: str
     env: Mapping[str, str]
+    config: str = "/dev/null"
 
     def put(self, path: Path, name: str) -> None:
         self._run(["copyto", "--ignore-times", str(path), self._address(name)], SLOWEST)
@@ -144,11 +147,15 @@ class Rclone:
         assert work.stdout is not None  # noqa: S101  # nosec B101: for mypy
         assert work.stderr is not None  # noqa: S101  # nosec B101: for mypy
         try:
+            came = False
             while block := work.stdout.read(BLOCK):
                 out.write(block)
+                came = True
             said = work.stderr.read()
             if work.wait():
                 raise self._unreachable(said.decode(errors="replace"))
+            if not came and name not in self.sizes():  # where folders are only names, a missing file is an empty one
+                raise Unreachable(f"{self.shown}/{name} is not there.")
         finally:
             work.kill()
             work.wait()
@@ -175,11 +182,14 @@ class Rclone:
         program = shutil.which("rclone")
         if program is None:
             raise Unreachable("rclone is not installed: apt install rclone, then try again.")
-        return [program, "--config", "/dev/null", "--retries", "3", "--low-level-retries", "3", "--contimeout", "15s",
+        config = ["--config", self.config] if self.config else []
+        return [program, *config, "--retries", "3", "--low-level-retries", "3", "--contimeout", "15s",
                 "--timeout", "60s", *words]  # fmt: skip
 
     def _env(self) -> dict[str, str]:
-        return {**os.environ, **self.env}
+        """Nothing that the shop was started with decides how rclone gets in: an AWS_CA_BUNDLE alone stops it."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_"))}
+        return {**kept, **self.env}
 
     def _run(self, words: list[str], seconds: float) -> str:
         try:
@@ -217,7 +227,7 @@ def place_of(url: str, value: Callable[[str], str]) -> Place | None:
     if address.scheme == "s3" and address.netloc:
         return _s3(url, value)
     if address.scheme == "rclone" and address.path:
-        return Rclone(url, url.removeprefix("rclone:"), {"RCLONE_CONFIG": value("RCLONE_CONFIG")})
+        return Rclone(url, url.removeprefix("rclone:"), {}, config=value("RCLONE_CONFIG"))
     raise ValueError(
         "BACKUP_OFFSITE_URL must look like file:///dir, sftp://user@host/dir, s3://bucket/prefix or rclone:remote:path."
     )

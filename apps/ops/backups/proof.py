@@ -60,7 +60,8 @@ def prove(taken: Taken, tell: Tell) -> str:
     proof = {"seconds": seconds, "offsite": from_there, **found}
     Backup.objects.filter(pk=taken.row.pk).update(proven_at=shop_now(), proof=proof)
     audit.append("backup.proven", f"backup:{taken.row.pk}", name=taken.row.name, seconds=seconds, offsite=from_there)
-    where = "from the offsite" if from_there else "from this machine (there is no offsite)"
+    missing = taken.row.offsite_error or "there is no offsite"
+    where = "from the offsite" if from_there else f"from this machine ({missing})"
     return f"{taken.row.name} is proven: read {where}, restored in {seconds:g} s, {found['rows']} rows compared."
 
 

@@ -229,6 +229,7 @@ def copy_away(row: Backup, path: Path, place: Place | None) -> bool:
                 raise Unreachable(f"{place.shown} gives {each.name} back changed.")
     except (Unreachable, OSError) as error:
         Backup.objects.filter(pk=row.pk).update(offsite_error=str(error)[:500])
+        row.refresh_from_db()
         return False
     Backup.objects.filter(pk=row.pk).update(offsite_at=shop_now(), offsite_error="")
     audit.append("backup.offsite", f"backup:{row.pk}", name=row.name)
