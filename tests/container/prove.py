@@ -336,6 +336,37 @@ class Proof(Updates):
         )
         say(f"{times} crashes of the worker in a row; a sale: {self.buy():.1f} s")
 
+    def backup(self) -> None:
+        """With a key and an offsite a whole one comes by itself, proven; restored, nothing is sold twice."""
+        sh = self.machine.sh
+        python = "/opt/autoorder/current/.venv/bin/python"
+        make = "import pyrage; key = pyrage.x25519.Identity.generate(); print(key); print(key.to_public())"
+        private, public = sh(f"{python} -c '{make}'").stdout.split()
+        sh("mkdir -p /mnt/away")
+        values = f"BACKUP_RECIPIENTS={public}\nBACKUP_OFFSITE_URL=file:///mnt/away\n"
+        sh(f"{python} /opt/autoorder/current/deploy/setvalues.py /etc/autoorder/env", text=values)
+        sh("systemctl restart autoorder.target")
+        took = self.machine.wait(lambda: "is proven" in sh("autoorder jobs").stdout, "a proven backup by itself", 240)
+        say(f"a backup came by itself {took:.0f} s later: {sh('autoorder jobs').stdout.split('100 %')[-1].strip()}")
+        assert sh("stat -c '%U %a' /var/backups/autoorder/*.age | sort -u").stdout.strip() == "root 600"
+        spied = sh("setpriv --reuid=autoorder --regid=autoorder --init-groups ls /var/backups/autoorder", check=False)
+        assert spied.returncode, "the shop's user looks into the folder of backups"
+        assert "is proven" in sh("autoorder backup").stdout
+        assert "is what its record says" in sh("autoorder verifybackup --key", text=private).stdout
+        self.buy()
+        newest = sh("autoorder restore stage newest", text=private).stdout
+        assert "its truths hold" in newest, newest
+        name = newest.split()[0]
+        done = sh("autoorder restore activate", text=f"{name}\n").stdout
+        assert "1 seats are held back" in done, done
+        assert "started anew" in done, done
+        took = self.machine.wait(self.serves, "the shop after a restore", 60)
+        say(f"restored: serving {took:.1f} s later, the seat sold since is held back; a sale: {self.buy():.1f} s")
+        self.books()
+        assert "started anew" in sh("autoorder restore undo", text="undo\n").stdout
+        self.machine.wait(self.serves, "the shop after the undo", 60)
+        say(f"undone; a sale: {self.buy():.1f} s")
+
     def becomes_a_standby(self) -> None:
         """The same machine, its shop switched off: what install.sh does on a second server."""
         refused = self.machine.sh("cd /root/autoorder && sh deploy/install.sh --standby", check=False)
@@ -386,6 +417,7 @@ def main() -> int:
         proof.hang_each()
         proof.forgotten_transaction()
         proof.crash_often(200)
+        proof.backup()
         proof.update()
         proof.failing_update("an update that does not start", BAD_START, starts=True)
         proof.failing_update("an update whose web process does not start", BAD_WEB, starts=True)
