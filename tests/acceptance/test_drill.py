@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from apps.ops.drills import chaos, failover, final_checks, planted_faults
+from apps.ops.drills import backup, chaos, failover, final_checks, planted_faults
 from apps.ops.drills.runner import Play
 
 pytestmark = pytest.mark.acceptance
@@ -30,6 +30,7 @@ MEANWHILE = (
     ("slow", "stuck", "standing", "numb", "torn", "idle"),
     ("heirless", "locked", "apart"),
 )
+OF_BACKUPS = (("blind", "noisy", "open", "alone", "forged"), ("away", "released", "stays"), ("mute",))
 ON_THE_WAY_IN = (
     ("lost", "unasked", "idle", "locked", "stuck", "unmoved", "blind"),
     ("doubled", "jumbled", "refused", "hasty", "flapping", "numb", "lasting"),
@@ -57,7 +58,20 @@ def test_what_was_left_behind_is_found(tmp_path: Any, monkeypatch: Any) -> None:
     assert broken(play) - timed == expected(planted_faults.CHAOS, AFTERWARDS)
 
 
+def test_a_fault_of_backups_is_found(tmp_path: Any) -> None:
+    chosen = OF_BACKUPS[0]
+    play = Play(tmp_path, random.Random(1), print, scale=0.2, plants=frozenset(chosen))
+    backup.run(play)
+    assert broken(play) == expected(backup.PLANTS, chosen)
+
+
 if CAMPAIGN:  # minutes each
+
+    @pytest.mark.parametrize("chosen", OF_BACKUPS[1:])
+    def test_another_fault_of_backups_is_found(tmp_path: Any, chosen: tuple[str, ...]) -> None:
+        play = Play(tmp_path, random.Random(1), print, scale=0.2, plants=frozenset(chosen))
+        backup.run(play)
+        assert broken(play) == expected(backup.PLANTS, chosen)
 
     @pytest.mark.parametrize("chosen", MEANWHILE)
     def test_what_fails_meanwhile_is_found(tmp_path: Any, chosen: tuple[str, ...]) -> None:
@@ -81,4 +95,5 @@ if CAMPAIGN:  # minutes each
 
 def test_every_fault_is_played() -> None:
     assert {*AFTERWARDS, *MUTE, *(name for chosen in MEANWHILE for name in chosen)} == set(planted_faults.CHAOS)
+    assert {name for chosen in OF_BACKUPS for name in chosen} == set(backup.PLANTS)
     assert {name for chosen in ON_THE_WAY_IN for name in chosen} == set(planted_faults.FAILOVER)

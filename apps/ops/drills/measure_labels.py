@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 MEASURED = {
+    "proven": "Cadangan dibaca ulang dari tempat lain dan terbukti bisa dipulihkan",
+    "damage": "Setiap kerusakan cadangan ketahuan",
+    "silent": "Cadangan yang baik tidak membunyikan alarm",
+    "wrong key": "Kunci yang salah ditolak dengan satu kalimat",
+    "older": "Cadangan terbaru rusak: yang sebelumnya bisa dipakai",
+    "selling": "Berjualan lagi setelah data hilang",
+    "sold twice": "Tidak ada isi stok yang terjual dua kali setelah pemulihan",
+    "undone": "Pemulihan bisa dibatalkan, semua pesanan kembali",
     "kills": "Semua proses dimatikan paksa, bergiliran",
     "served": "Melayani lagi setelah sebuah proses dimatikan",
     "unhung": "Pembelian berhasil setelah sebuah proses macet",
@@ -52,4 +60,8 @@ MEASURED = {
     "health": "Pemeriksaan kesehatan jalan walau proses web mati",
     "the drill itself": "Latihan berjalan sampai selesai",
 }
-TITLES = {"chaos": "Semua dimatikan paksa", "failover": "Jalan masuk ditutup dan dipindah"}
+TITLES = {
+    "chaos": "Semua dimatikan paksa",
+    "failover": "Jalan masuk ditutup dan dipindah",
+    "backup": "Cadangan rusak dan data hilang",
+}
