@@ -11,14 +11,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from apps.base.clock import RealNow
+from apps.base.clock import RealNow, shift_clock, shop_now
 from apps.base.incidents import Incident
 from apps.ops.backups.schedule import look
 from apps.ops.jobs import registry
 from apps.ops.jobs.desk import NotAsked, ask_for, mark_broken
 from apps.ops.jobs.registry import JobFailed, JobKind
 from apps.ops.jobs.runner import AlreadyRunning, run_waiting
-from apps.ops.models import Job, Routine
+from apps.ops.models import Backup, Job, Routine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RAN: list[dict[str, Any]] = []
@@ -111,6 +111,18 @@ def test_a_lost_bell_is_rung_again(tmp_path: Path) -> None:
     (tmp_path / "run/jobs.bell").unlink()
     look(Routine.objects.create(name="backups"))
     assert (tmp_path / "run/jobs.bell").exists()
+
+
+def test_a_whole_one_that_was_not_proven_is_made_again_in_the_next_hour(settings: Any) -> None:
+    settings.BACKUP_RECIPIENTS = ["age1x"]
+    routine = Routine.objects.create(name="backups")
+    now = shop_now()
+    Backup.objects.create(number=1, name="a", kind="daily", whole=True, started_at=now, read_back_at=now)
+    look(routine)
+    assert not Job.objects.exists()
+    shift_clock(timedelta(hours=1))
+    look(routine)
+    assert Job.objects.get().arguments["kind"] in ("daily", "weekly")
 
 
 def test_one_process_at_a_time(monkeypatch: Any) -> None:

@@ -36,6 +36,7 @@ from host.environment import ROOT
 audit.describe({"backup.proven": "Cadangan {name} terbukti: dipulihkan dalam {seconds} detik"})
 
 SCRATCH = "_proof"  # behind the name of the shop's database
+DEBIANS = "/var/lib/postgresql"
 SPARE = 500 * 2**20  # bytes left free beside a restored database
 
 
@@ -130,8 +131,9 @@ def restore_and_compare(source: BinaryIO, identities: list[Any], tell: Tell) -> 
 def _refuse_full_disk(wire: psycopg.Connection) -> None:
     """Raises NotProven when the disk of the database cannot hold it twice. Only where its folder can be seen."""
     (size,) = wire.execute("SELECT pg_database_size(current_database())").fetchone() or (0,)
-    (folder,) = wire.execute("SELECT current_setting('data_directory', true)").fetchone() or ("",)
-    if folder and Path(folder).exists():
+    # who may not see where the data lies finds no row; then Debian's own place
+    (folder,) = wire.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'").fetchone() or (DEBIANS,)
+    if Path(folder).exists():
         free = shutil.disk_usage(folder).free
         if free < size + SPARE:
             raise NotProven(

@@ -28,8 +28,11 @@ def look(routine: Routine) -> datetime:
         ring(run_folder())  # the bell was lost, or nobody has heard it yet
     if settings.BACKUP_RECIPIENTS:
         good = Backup.objects.filter(read_back_at__isnull=False)
+        whole = good.filter(whole=True)
+        if (newest := _newest(whole)) is None or hour_of(newest) < hour_of(now):
+            whole = whole.filter(proven_at__isnull=False)  # one that was not proven is made again in the next hour
         kind = due(
-            now, timezone.get_default_timezone(), whole=_newest(good.filter(whole=True)), last=_newest(good),
+            now, timezone.get_default_timezone(), whole=_newest(whole), last=_newest(good),
             tried=_newest(Backup.objects.all()),
         )  # fmt: skip
         if kind:
