@@ -29,7 +29,7 @@ from apps.orders.gateways.pakasir import client as pakasir
 from apps.orders.importing.products import import_products
 from apps.orders.importing.table_files import BadFile
 from apps.orders.models import CartItem, LedgerEntry, Order, OrderLine, Payment, Seat, StockUnit, Variant
-from apps.orders.services import checkout, delivery, money_review, payment, stock
+from apps.orders.services import checkout, delivery, money_review, payment, status_check, stock
 from apps.orders.services.hoarding_limits import Refusal, Wanted
 from apps.orders.services.stock import NewUnit
 from tests.conftest import make_product
@@ -143,6 +143,23 @@ def test_a_gateway_that_never_answers_is_asked_on(
         shop.forward(hours=1)
     assert Payment.objects.get().closed_at is not None
     assert Incident.objects.get(key="unanswered.pakasir").state == "resolved"
+
+
+def test_the_gap_between_two_questions_counts_from_the_answer(
+    shop: Shop, sari: Buyer, spotify: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine one was long on its way, and the next reached the gateway within its four seconds."""
+    sari.orders("Spotify")
+    row = Payment.objects.get()
+    shop.forward(seconds=10)
+
+    def slow(self: Any, transaction: str, reference: str) -> Truth:
+        shift_clock(timedelta(seconds=5))
+        return Truth(transaction, reference, row.amount, Status.PENDING, is_sandbox=True)
+
+    monkeypatch.setattr(pakasir.Client, "status", slow)
+    assert status_check.ask(row).answer == status_check.Answer.NOT_YET
+    assert status_check.ask(row).answer == status_check.Answer.TOO_SOON
 
 
 def test_a_late_bell_does_not_lose_the_end_of_a_line(shop: Shop, sari: Buyer) -> None:

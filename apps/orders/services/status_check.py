@@ -65,9 +65,15 @@ def ask(payment: Payment, *, transaction: str = "") -> Asked:
         return _strange(payment, error.message)
     except GatewayError as error:
         rate_and_breaker.call_failed(payment.gateway, lane, error)
+        _count_from_now(payment)
         return Asked(Answer.NO_ANSWER, max(4.0, error.retry_after))
     rate_and_breaker.call_worked(payment.gateway, lane)
     return _judge(payment, transaction, truth)
+
+
+def _count_from_now(payment: Payment) -> None:
+    """The gap to the next question, by whoever asks: one that was long on its way there arrived later than it left."""
+    Payment.objects.filter(pk=payment.pk).update(asked_at=ShopNow())
 
 
 def _rest_of_gap(payment: Payment) -> float:
@@ -80,6 +86,7 @@ def _judge(payment: Payment, transaction: str, truth: Truth) -> Asked:
     if (truth.transaction, truth.reference) != (transaction, payment.reference):
         return _strange(payment, "another transaction or order")
     if truth.status in (Status.PENDING, Status.CANCELED):
+        _count_from_now(payment)
         return Asked(Answer.NOT_YET)
     if truth.status is Status.UNKNOWN:
         return _strange(payment, f"an unknown status {truth.word[:20]!r}")
