@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 
-import psutil
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -77,6 +76,8 @@ def memory() -> Figures:
 
 def memory_of_machine() -> tuple[int, int]:
     """All of it, and what could be used without swapping, in bytes."""
+    import psutil  # only who looks carries it in memory
+
     found = psutil.virtual_memory()
     return found.total, found.available
 
