@@ -58,17 +58,10 @@ def test_what_was_left_behind_is_found(tmp_path: Any, monkeypatch: Any) -> None:
     assert broken(play) - timed == expected(planted_faults.CHAOS, AFTERWARDS)
 
 
-def test_a_fault_of_backups_is_found(tmp_path: Any) -> None:
-    chosen = OF_BACKUPS[0]
-    play = Play(tmp_path, random.Random(1), print, scale=0.2, plants=frozenset(chosen))
-    backup.run(play)
-    assert broken(play) == expected(backup.PLANTS, chosen)
-
-
 if CAMPAIGN:  # minutes each
 
-    @pytest.mark.parametrize("chosen", OF_BACKUPS[1:])
-    def test_another_fault_of_backups_is_found(tmp_path: Any, chosen: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize("chosen", OF_BACKUPS)
+    def test_a_fault_of_backups_is_found(tmp_path: Any, chosen: tuple[str, ...]) -> None:
         play = Play(tmp_path, random.Random(1), print, scale=0.2, plants=frozenset(chosen))
         backup.run(play)
         assert broken(play) == expected(backup.PLANTS, chosen)

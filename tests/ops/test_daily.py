@@ -76,8 +76,8 @@ def test_a_drill_in_small_is_none(db: Any) -> None:
         keep(Report("chaos", "", 1, "", "", now, now, [], [Measure("a", "b", "c", kept=True)], scale=scale))
         return daily_report.about_machine(now)["drills_due"]
 
-    assert due_after(0.1) == ["chaos", "failover"]
-    assert due_after(1.0) == ["failover"]
+    assert due_after(0.1) == ["backup", "chaos", "failover"]
+    assert due_after(1.0) == ["backup", "failover"]
 
 
 def test_a_day_is_the_calendars(db: Any) -> None:
