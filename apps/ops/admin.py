@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.base.admin_base import ReadOnlyAdmin
+from apps.base.audit import actor_name
 from apps.ops.drills.report import as_html
 from apps.ops.jobs.desk import label_of
 from apps.ops.models import Backup, DrillReport, Job
@@ -29,15 +30,19 @@ class DrillReportAdmin(ReadOnlyAdmin):
 class JobAdmin(ReadOnlyAdmin):
     """Long work: what runs, how far it is, and how the last ones ended."""
 
-    list_display = ("asked_at", "what", "state", "bar", "words", "asked_by")
+    list_display = ("asked_at", "what", "state", "bar", "words", "who")
     list_filter = ("state",)
     ordering = ("-id",)
-    fields = ("what", "state", "bar", "words", "asked_by", "asked_at", "started_at", "ended_at")
-    readonly_fields = ("what", "bar")
+    fields = ("what", "state", "bar", "words", "who", "asked_at", "started_at", "ended_at")
+    readonly_fields = ("what", "bar", "who")
 
     @admin.display(description="pekerjaan")
     def what(self, job: Job) -> str:
         return label_of(job)
+
+    @admin.display(description="diminta oleh")
+    def who(self, job: Job) -> str:
+        return actor_name(job.asked_by)
 
     @admin.display(description="kemajuan")
     def bar(self, job: Job) -> SafeString:

@@ -18,6 +18,7 @@ from apps.ops.jobs.desk import ask_for
 from apps.ops.models import Backup, Job
 
 SHOWN = 60
+FEW = 24  # bars; fewer are no wider
 ASKED = {"backup": {"kind": "manual"}, "verifybackup": {}}  # what the buttons ask for
 
 
@@ -67,7 +68,7 @@ def _bars(rows: list[Backup]) -> list[dict[str, Any]]:
     """For the chart: the sizes of those that are whole, oldest first, beside the biggest."""
     sized = [row for row in reversed(rows) if row.size]
     biggest = max((row.size or 0 for row in sized), default=1)
-    width = 600 / max(len(sized), 1)
+    width = 600 / max(len(sized), FEW)
     bars = []
     for n, row in enumerate(sized):
         height = max(2.0, 100 * (row.size or 0) / biggest)

@@ -153,7 +153,8 @@ class Backups:
         took = time.monotonic() - began
         if self.play.planted("away"):
             self.offsite.with_name("elsewhere").rename(self.offsite)
-            self.shop.manage("backup")
+            for _ in range(2):  # of one hour the newest and the last proven one are kept
+                self.shop.manage("backup")
         proven = "is proven: read from the offsite" in said.stdout
         self.play.notes.append(f"a whole backup, copied away and proven, took {took:.1f} s; {said.stdout.strip()}")
         self.play.keep(exactly("proven", "a backup is read back from the offsite and restored", int(proven), 1))
